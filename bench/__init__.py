@@ -1,0 +1,1 @@
+"""Measurements of bkend beside PocketBase and a bare endpoint: `python -m bench`."""

@@ -1,0 +1,89 @@
+"""The command line of the bench: `python -m bench`, `python -m bench crash`."""
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench import crash, report, store
+from bench.errors import BenchError
+from bench.results import FULL, QUICK
+from bench.run import PEERS, Run
+from bench.workloads import Workload
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console(width=None if sys.stdout.isatty() else 120)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    *,
+    quick: Annotated[bool, typer.Option(help="About a minute: fewer documents.")] = False,
+    documents: Annotated[int | None, typer.Option(min=100)] = None,
+    rounds: Annotated[int | None, typer.Option(min=1)] = None,
+    seconds: Annotated[int | None, typer.Option(min=1, help="Length of a round.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A workload; repeatable.")] = None,
+    peer: Annotated[list[str] | None, typer.Option(help="A server; repeatable.")] = None,
+    slug: Annotated[str | None, typer.Option(help="Name of the result files.")] = None,
+    directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
+) -> None:
+    """Measure bkend beside PocketBase and a bare endpoint."""
+    if context.invoked_subcommand:
+        return
+    workloads = [_workload(name) for name in only] if only else list(Workload)
+    size = QUICK if quick else FULL
+    plan = replace(
+        size,
+        documents=documents or size.documents,
+        rounds=rounds or size.rounds,
+        seconds=seconds or size.seconds,
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root,
+            Progress(*columns, TimeElapsedColumn(), console=console) as progress,
+        ):
+            run = Run(plan, [_peer(name) for name in peer or PEERS], Path(root), progress)
+            outcome = run.outcome(workloads)
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    report.show(outcome, console)
+    saved = store.save(outcome, slug or ("quick" if quick else "full"))
+    console.print(f"written to bench/results/{saved.name}", highlight=False)
+
+
+@app.command("crash")
+def crash_command(
+    kills: Annotated[int, typer.Option(min=1, help="How often the server is killed.")] = 100,
+) -> None:
+    """Kill the server under load, again and again; nothing acknowledged may be missing."""
+    try:
+        crash.run(kills)
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+
+
+def _workload(name: str) -> Workload:
+    found = {workload.key: workload for workload in Workload}
+    if name not in found:
+        raise typer.BadParameter(f"{name}: not one of {', '.join(found)}")
+    return found[name]
+
+
+def _peer(name: str) -> str:
+    if name not in PEERS:
+        raise typer.BadParameter(f"{name}: not one of {', '.join(PEERS)}")
+    return name
+
+
+if __name__ == "__main__":
+    app()

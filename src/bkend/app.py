@@ -1,0 +1,111 @@
+"""Assembles the ASGI app from the opened core."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from bkend import __version__
+from bkend.auth.api import router as auth_router
+from bkend.auth.errors import invalid_request
+from bkend.client.routes import routes as client_routes
+from bkend.console.routes import routes as console_routes
+from bkend.core import Core
+from bkend.docs import routes as docs_routes
+from bkend.errors import ApiError, InvalidParameters, MethodNotAllowed, NotFound
+from bkend.http.addresses import parse_networks
+from bkend.http.application import Application
+from bkend.http.exchange import Exchange, error_body
+from bkend.http.gate import Background, Gate
+from bkend.http.health import health_routes
+from bkend.http.limits import Buckets, parse_rate_limit
+from bkend.http.metrics import Metrics
+
+log = structlog.get_logger("bkend")
+
+
+def build_app(core: Core) -> Application:
+    """The whole HTTP face of an opened core."""
+    settings = core.settings
+    metrics = Metrics()
+    background = Background(lambda error: log.error("background task failed", error=repr(error)))
+    limit = parse_rate_limit(settings.rate_limit)
+    gate = Gate(
+        core.keys,
+        core.environments,
+        Buckets(limit) if limit else None,
+        core.clock,
+        background.start,
+    )
+    return Application(
+        gate=gate,
+        background=background,
+        fixed=_fixed_app(core, metrics),
+        database=core.database,
+        metrics=metrics,
+        clock=core.clock,
+        trusted_proxies=parse_networks(settings.trusted_proxies),
+        log_requests=settings.log_level == "debug",
+    )
+
+
+def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
+    app = FastAPI(
+        title="bkend",
+        version=__version__,
+        description="The fixed endpoints. Each table has its own document beside its data.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    app.state.core = core
+    app.include_router(auth_router)
+    app.router.routes.extend(client_routes)
+    app.router.routes.extend(console_routes)
+    app.router.routes.extend(docs_routes)
+    app.router.routes.extend(health_routes(core, metrics))
+    app.add_api_route("/", _to_console, include_in_schema=False)
+    app.add_exception_handler(ApiError, _answer_refusal)
+    app.add_exception_handler(RequestValidationError, _answer_malformed)
+    app.add_exception_handler(HTTPException, _answer_http)
+    return app
+
+
+async def _to_console() -> RedirectResponse:
+    return RedirectResponse("/console/")
+
+
+def _refusal(request: Request, error: ApiError) -> Response:
+    exchange: Exchange = request.scope["bkend.exchange"]
+    return Response(
+        error_body(error, exchange.request_id),
+        error.status,
+        {**error.headers, "Cache-Control": "no-store"},
+        "application/json; charset=utf-8",
+    )
+
+
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return _refusal(request, error)
+
+
+async def _answer_malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    if request.url.path.startswith("/v1/auth/"):
+        return _refusal(request, invalid_request(error.errors()))
+    return _refusal(request, InvalidParameters())
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        allowed = sorted({part.strip() for part in (error.headers or {}).get("Allow", "").split(",") if part.strip()})
+        return _refusal(request, MethodNotAllowed(request.method, allowed or ["GET"]))
+    if error.status_code == 404:
+        return _refusal(request, NotFound())
+    return _refusal(request, InvalidParameters(str(error.detail)))

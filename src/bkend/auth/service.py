@@ -1,0 +1,261 @@
+"""Sign-up, sign-in and what a signed-in user does with sessions and password (10 §6, §8, §10)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+
+from bkend.auth.buckets import FAILED_PASSWORDS, SIGN_UPS, Attempt, Buckets
+from bkend.auth.collections import ACCOUNTS, USERS
+from bkend.auth.emails import normalise_email
+from bkend.auth.errors import (
+    AccountBanned,
+    EmailAlreadyExists,
+    EmailNotVerified,
+    InvalidCredentials,
+    InvalidPassword,
+    PasswordExpired,
+    SameAsPreviousPassword,
+    SessionNotFound,
+    SignupDisabled,
+)
+from bkend.auth.identity import Identity
+from bkend.auth.passwords import PasswordHasher
+from bkend.auth.sessions import Client, Sessions
+from bkend.auth.settings import AuthSettings, StoredSettings
+from bkend.auth.shapes import AuthResult, AuthUser, SessionList, TokenPair, auth_user
+from bkend.auth.tokens import Tokens
+from bkend.clock import Clock
+from bkend.errors import InvalidToken
+from bkend.ids import uuid4
+from bkend.manage.environments import EnvironmentState
+from bkend.store import (
+    Check,
+    Conflict,
+    Duplicate,
+    Equals,
+    Find,
+    Insert,
+    Missing,
+    Not,
+    Operation,
+    Store,
+    Update,
+    all_of,
+)
+from bkend.store.documents import decode, format_time, parse_time
+
+
+class AuthService:
+    """The authentication of one environment's users."""
+
+    def __init__(
+        self,
+        store: Store,
+        tokens: Tokens,
+        environment: EnvironmentState,
+        clock: Clock,
+        hasher: PasswordHasher,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._hasher = hasher
+        self._buckets = Buckets(store, clock)
+        self._sessions = Sessions(store, tokens, environment, clock)
+        self.settings = StoredSettings(store, clock)
+
+    # -- signing up and in ------------------------------------------------------------------
+
+    async def sign_up(self, email: str, password: str, name: str, client: Client) -> AuthResult:
+        """Make a user with an `email` account, and open a session.
+
+        Raises InvalidEmail, InvalidPasswordFormat, SignupDisabled, TooManyRequests,
+        EmailAlreadyExists; Unavailable when too many passwords wait to be hashed.
+        """
+        address = normalise_email(email)
+        settings = await self.settings.current()
+        settings.password_policy.check(password)
+        if not settings.allow_signup:
+            raise SignupDisabled
+        if settings.rate_limits_enabled:
+            await self._buckets.take(SIGN_UPS, address)
+        if await self._user_by_email(address) is not None:
+            raise EmailAlreadyExists
+        encoded = await self._hasher.hash(password)
+        now = self._clock.now_ms()
+        id = uuid4()
+        fields = _new_user(address, name, encoded, now)
+        user = Insert(USERS, id, fields, now, now)
+        account = Insert(ACCOUNTS, uuid4(), _email_account(id, address, now), now, now, id)
+        try:
+            pair = await self._sessions.open(id, fields["role"], client, settings, [user, account])
+        except Duplicate:
+            raise EmailAlreadyExists from None
+        times = {"createdAt": format_time(now), "updatedAt": format_time(now)}
+        return {**pair, "user": auth_user({"id": id, **fields, **times})}
+
+    async def sign_in(self, email: str, password: str, client: Client) -> AuthResult:
+        """Open a session for the right password; the checks in the order of 10 §6.
+
+        Raises InvalidEmail, TooManyLoginAttempts, InvalidCredentials, AccountBanned,
+        EmailNotVerified, PasswordExpired, Unavailable.
+        """
+        address = normalise_email(email)
+        settings = await self.settings.current()
+        async with self._attempt(settings, address) as attempt:
+            user = await self._user_by_email(address)
+            encoded = user.get("passwordHash") if user else None
+            matches = await self._hasher.verify(password, encoded)
+            if user is None or not encoded or not matches:
+                raise InvalidCredentials
+            _require_admissible(user, settings, self._clock.now_ms())
+            operations = [await self._unchanged(user["id"], encoded, password)]
+            if attempt is not None:
+                operations.append(attempt.clear())
+            try:
+                pair = await self._sessions.open(
+                    user["id"], user["role"], client, settings, operations
+                )
+            except (Conflict, Missing):  # the password was changed while this one was checked
+                raise InvalidCredentials from None
+        return {**pair, "user": auth_user(user)}
+
+    async def refresh(self, refresh_token: str) -> TokenPair:
+        """The next token pair of a session; see `Sessions.refresh`."""
+        return await self._sessions.refresh(refresh_token, await self.settings.current())
+
+    # -- signed in --------------------------------------------------------------------------
+
+    def me(self, identity: Identity) -> AuthUser:
+        """The caller."""
+        return auth_user(identity.user)
+
+    async def list_sessions(self, identity: Identity, page: int, limit: int) -> SessionList:
+        """The caller's live sessions, newest activity first."""
+        return await self._sessions.list(identity, page, limit)
+
+    async def end_session(self, identity: Identity, session_id: str) -> None:
+        """Sign one of the caller's devices out; raises SessionNotFound."""
+        await self._sessions.end(identity, session_id)
+
+    async def sign_out(self, identity: Identity) -> None:
+        """End the caller's session; raises InvalidToken if it has just been ended elsewhere."""
+        try:
+            await self._sessions.end(identity, identity.session_id)
+        except SessionNotFound:
+            raise InvalidToken from None
+
+    async def change_password(self, identity: Identity, current: str, new: str) -> None:
+        """Replace the password and end every session of the user, the calling one included.
+
+        Raises TooManyLoginAttempts, InvalidPassword, SameAsPreviousPassword,
+        InvalidPasswordFormat, Unavailable.
+        """
+        settings = await self.settings.current()
+        async with self._attempt(settings, identity.user["email"]):
+            encoded = identity.user.get("passwordHash")
+            if not await self._hasher.verify(current, encoded):
+                raise InvalidPassword
+            if new == current:
+                raise SameAsPreviousPassword
+            settings.password_policy.check(new, "newPassword")
+            now = self._clock.now_ms()
+            changed = {
+                "passwordHash": await self._hasher.hash(new),
+                "passwordChangedAt": format_time(now),
+            }
+            is_unchanged = Equals(("passwordHash",), encoded)
+            id = identity.user_id
+            try:
+                await self._store.commit(
+                    [
+                        Update(USERS, id, set=changed, updated_at=now, guard=is_unchanged),
+                        self._sessions.end_all(id),
+                    ]
+                )
+            except (Conflict, Missing):  # changed meanwhile, or the user is gone
+                raise InvalidPassword from None
+
+    def note_activity(self, identity: Identity) -> Awaitable[None] | None:
+        """Background work that notes when the session was last used, or None."""
+        return self._sessions.note_activity(identity)
+
+    async def sweep(self) -> None:
+        """Remove what time has ended: buckets past their window, sessions long expired."""
+        await self._store.commit([self._buckets.drop_expired(), self._sessions.drop_expired()])
+
+    # -- parts ------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _attempt(
+        self, settings: AuthSettings, address: str
+    ) -> AsyncIterator[Attempt | None]:
+        if not settings.rate_limits_enabled:
+            yield None
+            return
+        async with self._buckets.attempt(FAILED_PASSWORDS, address) as attempt:
+            yield attempt
+
+    async def _user_by_email(self, address: str) -> dict[str, Any] | None:
+        found = await self._store.find(Find(USERS, Equals(("emailKey",), address), limit=1))
+        users: list[dict[str, Any]] = orjson.loads(found.items)
+        return users[0] if users else None
+
+    async def _unchanged(self, user_id: str, encoded: str, password: str) -> Operation:
+        """Ties a session to the password it was opened with, renewing an outdated hash."""
+        has_password = Equals(("passwordHash",), encoded)
+        is_active = Not(Equals(("status",), "banned"))
+        if self._hasher.needs_rehash(encoded):
+            renewed = {"passwordHash": await self._hasher.hash(password)}
+            return Update(USERS, user_id, set=renewed, guard=all_of(has_password, is_active))
+        is_user = Equals(("id",), user_id)
+        return Check(USERS, all_of(is_user, has_password, is_active), at_least=1)
+
+
+def _require_admissible(user: dict[str, Any], settings: AuthSettings, now: int) -> None:
+    """The checks that only the right password gets to see."""
+    if user.get("status", "active") != "active":
+        raise AccountBanned
+    if settings.require_email_verification and not user.get("emailVerified"):
+        raise EmailNotVerified
+    changed_at = user.get("passwordChangedAt") or user["createdAt"]
+    if settings.password_policy.is_expired(parse_time(changed_at), now):
+        raise PasswordExpired
+
+
+def _new_user(address: str, name: str, encoded: str, now: int) -> dict[str, Any]:
+    """Every field of 10 §2 and 11 §1 with its default, and what sign-in needs."""
+    return {
+        "email": address,
+        "name": name,
+        "role": "user",
+        "nickname": None,
+        "image": None,
+        "emailVerified": None,
+        "mobile": None,
+        "gender": None,
+        "bio": None,
+        "socialLinks": None,
+        "onboardingStatus": "pending",
+        "mfaEnabled": False,
+        "slug": None,
+        "isPublic": False,
+        "status": "active",
+        "emailKey": address,
+        "passwordHash": encoded,
+        "passwordChangedAt": format_time(now),
+    }
+
+
+def _email_account(user_id: str, address: str, now: int) -> dict[str, Any]:
+    return {
+        "userId": user_id,
+        "type": "credentials",
+        "provider": "email",
+        "providerAccountId": address,
+        "email": address,
+        "connectedAt": format_time(now),
+    }

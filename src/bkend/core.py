@@ -1,0 +1,94 @@
+"""Everything below HTTP, opened together: by the server, and by each command."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bkend.auth import collections as auth_collections
+from bkend.auth.identity import Identities
+from bkend.auth.passwords import PasswordHasher
+from bkend.auth.service import AuthService
+from bkend.auth.tokens import Tokens
+from bkend.clock import Clock, SystemClock
+from bkend.environment import EnvironmentServices
+from bkend.ids import RecordIds
+from bkend.manage.control import define_control
+from bkend.manage.environments import Environments, EnvironmentState
+from bkend.manage.hierarchy import Hierarchy
+from bkend.manage.keys import Keys
+from bkend.records.service import Records
+from bkend.secret import load_secret
+from bkend.settings import Settings
+from bkend.store import Database, Store
+from bkend.store.sqlite import SqliteDatabase
+from bkend.tables import models as table_models
+from bkend.tables.service import Tables
+
+ENVIRONMENT_COLLECTIONS = (*auth_collections.COLLECTIONS, *table_models.COLLECTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The opened parts that the HTTP layer and the commands share."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    keys: Keys
+    hierarchy: Hierarchy
+    environments: Environments[EnvironmentServices]
+
+    async def environment(self, project: str, name: str) -> EnvironmentServices:
+        """The services of an environment by project slug and name; HierarchyProblem if none."""
+        document = await self.hierarchy.environment(project, name)
+        found = await self.environments.get(document["id"])
+        assert found is not None
+        return found.services
+
+
+@asynccontextmanager
+async def open_core(
+    settings: Settings, *, serving: bool, clock: Clock | None = None
+) -> AsyncIterator[Core]:
+    """Open the data directory; on leaving, finish accepted writes and close it.
+
+    Raises StoreRefused with a sentence for the operator.
+    """
+    clock = clock or SystemClock()
+    database = await SqliteDatabase.open(settings.data, serving=serving)
+    hasher = PasswordHasher()
+    try:
+        await define_control(database.control)
+        tokens = Tokens(load_secret(settings.data, settings.secret), clock)
+        record_ids = RecordIds()
+
+        async def build(state: EnvironmentState, store: Store) -> EnvironmentServices:
+            missing = [
+                wanted
+                for wanted in ENVIRONMENT_COLLECTIONS
+                if store.collection(wanted.name) != wanted
+            ]
+            if missing:
+                await store.define(*missing)
+            tables = Tables(store, clock)
+            return EnvironmentServices(
+                identities=Identities(tokens, store, state, clock),
+                auth=AuthService(store, tokens, state, clock, hasher),
+                tables=tables,
+                records=Records(store, tables, clock, record_ids),
+            )
+
+        keys = Keys(database.control, clock)
+        yield Core(
+            settings=settings,
+            clock=clock,
+            database=database,
+            keys=keys,
+            hierarchy=Hierarchy(database.control, keys, clock),
+            environments=Environments(database, build),
+        )
+    finally:
+        hasher.close()
+        await database.close()

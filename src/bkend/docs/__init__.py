@@ -1,0 +1,5 @@
+"""The product's documentation, served under ``/docs/``."""
+
+from bkend.docs.site import routes
+
+__all__ = ["routes"]

@@ -1,0 +1,25 @@
+"""The services of one environment, built together on its store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bkend.auth.identity import Identities
+from bkend.auth.service import AuthService
+from bkend.manage.environments import OpenEnvironment
+from bkend.records.service import Records
+from bkend.tables.service import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentServices:
+    """What requests to an environment are answered by."""
+
+    identities: Identities
+    auth: AuthService
+    tables: Tables
+    records: Records
+
+
+Environment: TypeAlias = OpenEnvironment[EnvironmentServices]

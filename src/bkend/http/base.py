@@ -1,0 +1,21 @@
+"""The server's own address as clients see it (00 §2): configured, else the request's host."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+
+
+def base_url(request: Request) -> str:
+    """`https://host[:port]` without a trailing slash. A malformed Host header is not repeated."""
+    configured: str | None = request.app.state.core.settings.public_url
+    if configured:
+        return configured.rstrip("/")
+    host = request.headers.get("host", "")
+    if not _HOST.match(host):
+        settings = request.app.state.core.settings
+        host = f"{settings.host}:{settings.port}"
+    return f"{request.url.scheme}://{host}"

@@ -1,0 +1,135 @@
+"""The checks before any endpoint of `/v1`, in the order of 20 §1.3: key, token, rate, environment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from bkend.auth.identity import ForeignToken, Identity
+from bkend.caller import Caller
+from bkend.clock import Clock
+from bkend.environment import Environment, EnvironmentServices
+from bkend.errors import (
+    ApiError,
+    EnvironmentNotActive,
+    EnvironmentNotFound,
+    InvalidToken,
+    MissingHeader,
+    ProjectAccessDenied,
+    RateLimited,
+    TokenExpired,
+    TokenRevoked,
+    Unauthorized,
+)
+from bkend.http.exchange import Exchange
+from bkend.http.limits import Buckets
+from bkend.manage.environments import Environments
+from bkend.manage.keys import Key, Keys
+
+
+class Gate:
+    """Resolves who calls, or raises the first refusal."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        environments: Environments[EnvironmentServices],
+        buckets: Buckets | None,
+        clock: Clock,
+        background: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._keys = keys
+        self._environments = environments
+        self._buckets = buckets
+        self._clock = clock
+        self._background = background
+
+    async def admit(self, exchange: Exchange, *, data: bool, read_token: bool) -> Caller:
+        """The caller. `data` selects the codes of the data API; without `read_token` the
+        Authorization header is left to the endpoint (10 §1)."""
+        missing: type[ApiError] = MissingHeader if data else Unauthorized
+        exchange.key = key = await self._key(exchange, missing)
+        environment = await self._environments.get(key.environment_id)
+        exchange.environment = environment
+        if environment is not None:
+            environment.store.refresh()
+        identity = None
+        if read_token and environment is not None:
+            foreign: type[ApiError] = ProjectAccessDenied if data else InvalidToken
+            identity = await identify(exchange, environment, foreign)
+        self._take_token(exchange, key)
+        check_environment(environment)
+        exchange.caller = caller = Caller(key, identity)
+        if self._keys.due_for_use_mark(key):
+            self._background(self._keys.mark_used(key))
+        return caller
+
+    async def _key(self, exchange: Exchange, missing: type[ApiError]) -> Key:
+        value = exchange.headers.get(b"x-api-key")
+        if not value:
+            if missing is Unauthorized:
+                raise Unauthorized("The X-API-Key header is required")
+            raise missing
+        key = self._keys.cached(value) or await self._keys.find(value)
+        if key is None or key.type == "bearer":
+            raise InvalidToken("The API key is not known here")
+        if key.revoked:
+            raise TokenRevoked
+        if key.expires_at is not None and key.expires_at <= self._clock.now_ms():
+            raise TokenExpired("The API key has expired")
+        return key
+
+    def _take_token(self, exchange: Exchange, key: Key) -> None:
+        if self._buckets is None:
+            return
+        limit = self._buckets.limit.rate
+        left = self._buckets.take(key.id, "" if key.is_secret else exchange.address)
+        if left < 0:
+            raise RateLimited(-left, limit)
+        exchange.rate = (limit, left)
+
+
+def check_environment(environment: Environment | None) -> None:
+    """Refuse an environment that is gone, or not active, or of an inactive project."""
+    if environment is None:
+        raise EnvironmentNotFound
+    if not (environment.state.active and environment.state.project.active):
+        raise EnvironmentNotActive
+
+
+async def identify(
+    exchange: Exchange, environment: Environment, foreign: type[ApiError] = InvalidToken
+) -> Identity | None:
+    """Who the bearer token stands for; None without one. Marks the session as active."""
+    token = exchange.bearer
+    if token is None:
+        return None
+    try:
+        return await environment.services.identities.identify(token)
+    except ForeignToken:
+        raise foreign from None
+
+
+class Background:
+    """Small tasks that no answer waits for; a failing one is logged and harms nothing."""
+
+    def __init__(self, failed: Callable[[BaseException], None]) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failed = failed
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run the coroutine on its own."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
+
+    async def drain(self) -> None:
+        """Wait for what is running."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=10)

@@ -1,0 +1,55 @@
+"""Liveness, readiness, metrics (00 §2)."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from bkend.core import Core
+from bkend.errors import NotFound, Unavailable
+from bkend.http.addresses import is_loopback
+from bkend.http.exchange import Exchange
+from bkend.http.metrics import Metrics
+from bkend.store import StoreUnavailable
+
+_JSON = "application/json; charset=utf-8"
+
+
+def health_routes(core: Core, metrics: Metrics) -> list[BaseRoute]:
+    """`/healthz`, `/readyz`, `/metrics`."""
+
+    async def healthz(request: Request) -> Response:
+        return Response(b'{"status":"ok"}', media_type=_JSON)
+
+    async def readyz(request: Request) -> Response:
+        try:
+            await core.database.ping()
+        except StoreUnavailable:
+            raise Unavailable("The database does not answer") from None
+        body = {"status": "ok", "database": core.database.describe()}
+        return Response(orjson.dumps(body), media_type=_JSON)
+
+    async def show_metrics(request: Request) -> Response:
+        exchange: Exchange = request.scope["bkend.exchange"]
+        local = exchange.address_known and is_loopback(exchange.address)
+        if not (local or await _holds_management_token(core, exchange)):
+            raise NotFound
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", show_metrics),
+    ]
+
+
+async def _holds_management_token(core: Core, exchange: Exchange) -> bool:
+    token = exchange.bearer
+    if token is None or not token.startswith("bt_"):
+        return False
+    key = await core.keys.find(token.encode())
+    if key is None or key.type != "bearer" or key.revoked:
+        return False
+    return key.expires_at is None or key.expires_at > core.clock.now_ms()

@@ -1,0 +1,68 @@
+"""Prometheus metrics, counted in plain dictionaries and rendered when asked for."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import generate_latest
+
+_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """Requests by route, method and status, and how long they took."""
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, str, int], int] = {}
+        self._durations: dict[str, list[float]] = {}
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        label = (route, method, status)
+        self._requests[label] = self._requests.get(label, 0) + 1
+        held = self._durations.get(route)
+        if held is None:
+            held = self._durations[route] = [0.0] * (len(_BOUNDS) + 2)
+        held[bisect_left(_BOUNDS, seconds)] += 1
+        held[-1] += seconds
+
+    def collect(self) -> Iterable[Any]:
+        """The families, for prometheus-client."""
+        requests = CounterMetricFamily(
+            "bkend_http_requests",
+            "Answered requests",
+            labels=["route", "method", "status"],
+        )
+        for (route, method, status), count in list(self._requests.items()):
+            requests.add_metric([route, method, str(status)], count)
+        yield requests
+        durations = HistogramMetricFamily(
+            "bkend_http_request_duration_seconds",
+            "Time from the request's headers to the end of its answer",
+            labels=["route"],
+        )
+        for route, held in list(self._durations.items()):
+            durations.add_metric([route], _cumulated(held), sum_value=held[-1])
+        yield durations
+
+    def render(self) -> bytes:
+        """The text exposition."""
+        return generate_latest(self._registry)
+
+
+def _cumulated(held: list[float]) -> list[tuple[str, float]]:
+    total = 0.0
+    buckets: list[tuple[str, float]] = []
+    for bound, count in zip([*map(str, _BOUNDS), "+Inf"], held[:-1], strict=True):
+        total += count
+        buckets.append((bound, total))
+    return buckets

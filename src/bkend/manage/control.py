@@ -1,0 +1,36 @@
+"""The server's own collections: organizations, projects, environments, keys (51 §2, §3)."""
+
+from __future__ import annotations
+
+from bkend.store import Collection, Index, Store
+
+ORGANIZATIONS = "organizations"
+PROJECTS = "projects"
+ENVIRONMENTS = "environments"
+KEYS = "keys"
+
+COLLECTIONS = (
+    Collection(ORGANIZATIONS, (Index("slug", (("slug", 1),), unique=True),)),
+    Collection(
+        PROJECTS,
+        (Index("slug", (("organizationId", 1), ("slug", 1)), unique=True),),
+    ),
+    Collection(
+        ENVIRONMENTS,
+        (Index("name", (("projectId", 1), ("environment", 1)), unique=True),),
+    ),
+    Collection(
+        KEYS,
+        (
+            Index("hash", (("hash", 1),), unique=True),
+            Index("environment", (("environmentId", 1), ("createdAt", 1))),
+        ),
+    ),
+)
+
+
+async def define_control(store: Store) -> None:
+    """Make the control collections, or bring their indexes up to date."""
+    missing = [wanted for wanted in COLLECTIONS if store.collection(wanted.name) != wanted]
+    if missing:
+        await store.define(*missing)

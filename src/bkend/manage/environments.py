@@ -1,0 +1,112 @@
+"""Environments as requests need them: opened once, with the state of their project."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from bkend.manage.control import ENVIRONMENTS, PROJECTS
+from bkend.store import Database, Store
+
+Services = TypeVar("Services")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState:
+    """The parts of a project that requests look at."""
+
+    id: str
+    name: str
+    active: bool
+    response_envelope: str
+    allowed_origins: frozenset[str]
+    custom_roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentState:
+    """One environment with its store and the services built on it."""
+
+    id: str
+    name: str
+    active: bool
+    project: ProjectState
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEnvironment(Generic[Services]):
+    """An environment ready to serve."""
+
+    state: EnvironmentState
+    store: Store
+    services: Services
+
+
+class Environments(Generic[Services]):
+    """Opens environments on first use; their state is read anew after each control change."""
+
+    def __init__(
+        self,
+        database: Database,
+        build: Callable[[EnvironmentState, Store], Awaitable[Services]],
+    ) -> None:
+        self._database = database
+        self._build = build
+        self._open: dict[str, OpenEnvironment[Services]] = {}
+        self._services: dict[str, Services] = {}
+        database.control.listen(self._forget)
+
+    def _forget(self, collection: str, ids: Sequence[str] | None) -> None:
+        if collection in (ENVIRONMENTS, PROJECTS, "*"):
+            self._open.clear()
+
+    async def get(self, id: str) -> OpenEnvironment[Services] | None:
+        """The environment, or None when it does not exist (any more)."""
+        held = self._open.get(id)
+        if held is not None:
+            return held
+        control = self._database.control
+        counters = control.changes(ENVIRONMENTS), control.changes(PROJECTS)
+        state = await self._state(id)
+        if state is None:
+            return None
+        store = await self._database.environment(id)
+        services = self._services.get(id)
+        if services is None:
+            services = await self._build(state, store)
+            services = self._services.setdefault(id, services)
+        found = OpenEnvironment(state, store, services)
+        if (control.changes(ENVIRONMENTS), control.changes(PROJECTS)) == counters:
+            self._open[id] = found
+        return found
+
+    async def _state(self, id: str) -> EnvironmentState | None:
+        control = self._database.control
+        body = await control.get(ENVIRONMENTS, id)
+        if body is None:
+            return None
+        document: dict[str, Any] = orjson.loads(body)
+        project_body = await control.get(PROJECTS, document["projectId"])
+        if project_body is None:
+            return None
+        return EnvironmentState(
+            id=id,
+            name=document["environment"],
+            active=document["status"] == "active",
+            project=_project(orjson.loads(project_body)),
+        )
+
+
+def _project(document: dict[str, Any]) -> ProjectState:
+    settings: dict[str, Any] = document.get("settings") or {}
+    return ProjectState(
+        id=document["id"],
+        name=document["name"],
+        active=document["status"] == "active",
+        response_envelope=settings.get("responseEnvelope", "bare"),
+        allowed_origins=frozenset(settings.get("allowedOrigins") or ()),
+        custom_roles=frozenset(settings.get("customRoles") or ()),
+    )

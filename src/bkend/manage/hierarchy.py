@@ -1,0 +1,218 @@
+"""Organizations, projects and environments: finding them, and the first ones (51 §2, §5)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from bkend.clock import Clock
+from bkend.ids import prefixed, project_id
+from bkend.manage.control import ENVIRONMENTS, ORGANIZATIONS, PROJECTS
+from bkend.manage.keys import Keys
+from bkend.store import Condition, Duplicate, Equals, Find, Insert, Store, all_of
+from bkend.store.documents import format_time
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,48}[a-z0-9])\Z")
+ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}\Z")
+_TYPES = {"dev": "dev", "staging": "staging", "prod": "prod"}
+
+
+class HierarchyProblem(Exception):
+    """A name is malformed or unknown; the message says which and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """What `bkend init` answers (00 §8); secrets are None unless this run made them."""
+
+    organization_id: str
+    project_id: str
+    project_slug: str
+    environment: str
+    publishable_key: str | None
+    secret_key: str | None
+    management_token: str | None
+
+
+class Hierarchy:
+    """Reads and first writes of organizations, projects and environments."""
+
+    def __init__(self, store: Store, keys: Keys, clock: Clock) -> None:
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+
+    async def environment(self, project_slug: str, name: str) -> dict[str, Any]:
+        """The environment document by project slug (or id) and name; HierarchyProblem if none."""
+        project = await self._one(PROJECTS, Equals(("slug",), project_slug))
+        if project is None:
+            project = await self._one(PROJECTS, Equals(("id",), project_slug))
+        if project is None:
+            raise HierarchyProblem(
+                f"there is no project {project_slug!r}{await self._known(PROJECTS, 'slug')}"
+            )
+        of_project = Equals(("projectId",), project["id"])
+        found = await self._one(ENVIRONMENTS, all_of(of_project, Equals(("environment",), name)))
+        if found is None:
+            known = await self._known(ENVIRONMENTS, "environment", of_project)
+            raise HierarchyProblem(
+                f"project {project['slug']!r} has no environment {name!r}{known}"
+            )
+        return found
+
+    async def bootstrap(
+        self,
+        organization: str | None = None,
+        project: str | None = None,
+        environment: str | None = None,
+    ) -> Bootstrap:
+        """The first organization, project, environment and keys; again: whatever is missing.
+
+        Without names, what is there first is taken, and `default`, `app`, `dev` made otherwise.
+        """
+        _check_names(organization, project, environment)
+        owner = await self._organization(organization)
+        home = await self._project(owner["id"], project)
+        place = await self._environment(home, environment)
+        known = await self._keys.list(place["id"])
+        usable = [key for key in known if key["status"] == "active"]
+        publishable = next((k["key"] for k in usable if k["type"] == "publishable"), None)
+        common: dict[str, Any] = {
+            "organization_id": owner["id"],
+            "project_id": home["id"],
+            "environment_id": place["id"],
+            "environment": place["environment"],
+        }
+        secret = token = None
+        if publishable is None:
+            made = await self._keys.create(
+                type="publishable", name="Default", is_default=True, **common
+            )
+            publishable = made["key"]
+        if not any(key["type"] == "secret" for key in known):
+            secret = (await self._keys.create(type="secret", name="Server", **common))["key"]
+        if place.get("fresh"):
+            made = await self._keys.create(
+                type="bearer", name="Command line", organization_id=owner["id"], role="owner"
+            )
+            token = made["key"]
+        return Bootstrap(
+            organization_id=owner["id"],
+            project_id=home["id"],
+            project_slug=home["slug"],
+            environment=place["environment"],
+            publishable_key=publishable,
+            secret_key=secret,
+            management_token=token,
+        )
+
+    async def _organization(self, name: str | None) -> dict[str, Any]:
+        found = await self._one(
+            ORGANIZATIONS, Equals(("name",), name) if name else Equals(("status",), "active")
+        )
+        name = name or "Default"
+        return found or await self._insert(
+            ORGANIZATIONS,
+            prefixed("org"),
+            {
+                "name": name,
+                "displayName": None,
+                "slug": _slug_of(name),
+                "description": None,
+                "plan": "self-hosted",
+                "status": "active",
+                "notificationEmail": None,
+            },
+            Equals(("slug",), _slug_of(name)),
+        )
+
+    async def _project(self, organization_id: str, slug: str | None) -> dict[str, Any]:
+        inside = Equals(("organizationId",), organization_id)
+        wanted = all_of(inside, Equals(("slug",), slug)) if slug else inside
+        found = await self._one(PROJECTS, wanted)
+        slug = slug or "app"
+        return found or await self._insert(
+            PROJECTS,
+            project_id(),
+            {
+                "organizationId": organization_id,
+                "name": slug,
+                "slug": slug,
+                "description": None,
+                "primaryCloud": "self",
+                "primaryRegion": "local",
+                "status": "active",
+                "settings": {},
+            },
+            all_of(inside, Equals(("slug",), slug)),
+        )
+
+    async def _environment(self, project: dict[str, Any], name: str | None) -> dict[str, Any]:
+        inside = Equals(("projectId",), project["id"])
+        wanted = all_of(inside, Equals(("environment",), name)) if name else inside
+        found = await self._one(ENVIRONMENTS, wanted)
+        name = name or "dev"
+        ready = format_time(self._clock.now_ms())
+        return found or await self._insert(
+            ENVIRONMENTS,
+            prefixed("env"),
+            {
+                "projectId": project["id"],
+                "environment": name,
+                "environmentType": _TYPES.get(name, "custom"),
+                "cloud": "self",
+                "region": "local",
+                "cluster": None,
+                "status": "active",
+                "deployment": {"status": "active", "startedAt": ready, "readyAt": ready},
+            },
+            all_of(inside, Equals(("environment",), name)),
+        )
+
+    async def _insert(
+        self, collection: str, id: str, fields: dict[str, Any], same: Condition
+    ) -> dict[str, Any]:
+        """Insert, or take what another process made at the same moment."""
+        now = self._clock.now_ms()
+        try:
+            [body] = await self._store.commit([Insert(collection, id, fields, now, now)])
+        except Duplicate:
+            found = await self._one(collection, same)
+            assert found is not None
+            return found
+        assert isinstance(body, bytes)
+        document: dict[str, Any] = orjson.loads(body)
+        return document | {"fresh": True}
+
+    async def _one(self, collection: str, where: Condition) -> dict[str, Any] | None:
+        page = await self._store.find(Find(collection, where, descending=False, limit=1))
+        found = orjson.loads(page.items)
+        return found[0] if found else None
+
+    async def _known(self, collection: str, field: str, where: Condition | None = None) -> str:
+        query = Find(collection, limit=20) if where is None else Find(collection, where, limit=20)
+        names = [item[field] for item in orjson.loads((await self._store.find(query)).items)]
+        return f"; known: {', '.join(sorted(names))}" if names else ""
+
+
+def _check_names(
+    organization: str | None, project: str | None, environment: str | None
+) -> None:
+    if organization is not None and not 1 <= len(organization.strip()) <= 100:
+        raise HierarchyProblem("the name of an organization has 1 to 100 characters")
+    if project is not None and not SLUG.match(project):
+        raise HierarchyProblem(
+            f"{project!r} cannot be a project slug: 3 to 50 of a-z, 0-9 and -, no - at the ends"
+        )
+    if environment is not None and not ENVIRONMENT_NAME.match(environment):
+        raise HierarchyProblem(
+            f"{environment!r} cannot be an environment name: a letter, then up to 29 of a-z, 0-9, -"
+        )
+
+
+def _slug_of(name: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50].strip("-")
+    return slug if SLUG.match(slug) else f"{slug or 'org'}-org"[:50]

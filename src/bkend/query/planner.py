@@ -1,0 +1,155 @@
+"""The only place that decides which rows a list may show (design: the planner; 20 §4.4–§8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from bkend.query.errors import InvalidData, invalid_parameter
+from bkend.query.filters import FilterParser, parse_path
+from bkend.store import Condition, Equals, Find, Sort, all_of
+from bkend.store.conditions import Path
+from bkend.tables.models import Table
+from bkend.tables.permissions import Decision
+from bkend.tables.validation import read_date
+
+DEFAULT_LIMIT = 20
+MOST_ITEMS = 100
+_MOST_PARAMETERS = 200
+_LARGEST_OFFSET = 2**53
+_MOST_SORT_KEYS = 3
+_DATES = frozenset({"createdAt", "updatedAt"})
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlan:
+    """What a list request comes to: the query, and how to number its pages."""
+
+    find: Find
+    page: int
+    limit: int
+    offset: int
+    select: tuple[Path, ...] | None
+
+
+def plan_list(table: Table, decision: Decision, user_id: str, query_string: str) -> ListPlan:
+    """The plan of `GET /v1/data/:table`. `decision` is `yes` or `own`; raises InvalidData."""
+    parameters = query_parameters(query_string)
+    fields = TableFields(table)
+    parser = FilterParser(fields)
+    parts: list[Condition] = []
+    if decision == "own":
+        parts.append(Equals(("createdBy",), user_id))
+    parts.extend(parser.parse_and(text) for text in parameters.get("andFilters", ()))
+    parts.extend(parser.parse_or(text) for text in parameters.get("orFilters", ()))
+    if "search" in parameters:
+        raise invalid_parameter("search", "search", "search is not supported by this server")
+    limit = min(_integer(parameters, "limit", DEFAULT_LIMIT, least=1), MOST_ITEMS)
+    page, offset = _position(parameters, limit)
+    sort, descending = _sort(parameters)
+    find = Find(table.collection, all_of(*parts), sort, descending, offset, limit)
+    return ListPlan(find, page, limit, offset, parse_select(parameters))
+
+
+class TableFields:
+    """The paths of a table, as the filter parser asks for them."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def is_date(self, path: Path) -> bool:
+        """Declared date columns and the two system times."""
+        if len(path) != 1:
+            return False
+        return path[0] in _DATES or self._table.column_type(path[0]) == "date"
+
+    def instant(self, parameter: str, path: Path, operand: Any) -> Any:
+        """An ISO 8601 operand in wire form; anything else is refused."""
+        found = read_date(operand)
+        if found is None:
+            name = ".".join(path)
+            raise invalid_parameter(
+                parameter, "date", f"{name} is compared with ISO 8601 dates, not {operand!r}"
+            )
+        return found
+
+
+def parse_select(parameters: Mapping[str, Sequence[str]]) -> tuple[Path, ...] | None:
+    """`select`, else its alias `fields`: csv, repeated, or `select[]=` (20 §8)."""
+    for name in ("select", "fields"):
+        given = [*parameters.get(name, ()), *parameters.get(f"{name}[]", ())]
+        if given:
+            names = [part.strip() for text in given for part in text.split(",")]
+            return tuple(parse_path(name, part) for part in names if part)
+    return None
+
+
+def query_parameters(query_string: str) -> dict[str, list[str]]:
+    """Parameters by name in order; an empty value counts as absent. Raises InvalidData."""
+    try:
+        pairs = parse_qsl(query_string, max_num_fields=_MOST_PARAMETERS, errors="strict")
+    except ValueError:
+        raise InvalidData(
+            f"the query string is not valid UTF-8 or has more than {_MOST_PARAMETERS} parameters"
+        ) from None
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _integer(
+    parameters: Mapping[str, Sequence[str]], name: str, default: int, *, least: int
+) -> int:
+    given = parameters.get(name)
+    if not given:
+        return default
+    text = given[-1].strip()
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15) or int(text) < least:
+        raise invalid_parameter(name, "minimum", f"{name} is a whole number of at least {least}")
+    return int(text)
+
+
+def _position(parameters: Mapping[str, Sequence[str]], limit: int) -> tuple[int, int]:
+    """Page number and offset; `page` wins over `offset` (20 §9)."""
+    if "offset" in parameters and "page" not in parameters:
+        offset = _integer(parameters, "offset", 0, least=0)
+        return offset // limit + 1, offset
+    page = _integer(parameters, "page", 1, least=1)
+    return page, min((page - 1) * limit, _LARGEST_OFFSET)
+
+
+def _sort(parameters: Mapping[str, Sequence[str]]) -> tuple[tuple[Sort, ...], bool]:
+    """Sort keys and the direction of creation order when there are none (20 §7, §9)."""
+    descending = _direction(parameters)
+    by = parameters.get("sortBy")
+    if by:
+        return (Sort(parse_path("sortBy", by[-1].strip()), descending),), descending
+    given = parameters.get("sort")
+    if not given:
+        return (), descending
+    keys = [part.strip() for part in given[-1].split(",") if part.strip()]
+    if len(keys) > _MOST_SORT_KEYS:
+        raise invalid_parameter("sort", "maxKeys", f"sort takes at most {_MOST_SORT_KEYS} keys")
+    return tuple(_sort_key(key) for key in keys), descending
+
+
+def _sort_key(text: str) -> Sort:
+    name, _, way = text.partition(":")
+    if way and way.lower() not in ("asc", "desc"):
+        raise invalid_parameter("sort", "direction", "a sort direction is asc or desc")
+    descending = way.lower() == "desc" or (not way and name.startswith("-"))
+    return Sort(parse_path("sort", name.removeprefix("-").removeprefix("+").strip()), descending)
+
+
+def _direction(parameters: Mapping[str, Sequence[str]]) -> bool:
+    given = parameters.get("sortDirection")
+    if not given:
+        return True
+    word = given[-1].strip().lower()
+    if word not in ("asc", "desc"):
+        raise invalid_parameter("sortDirection", "enum", "sortDirection is asc or desc")
+    return word == "desc"

@@ -1,0 +1,264 @@
+"""Records: create, read, list, update, delete, under the caller's permissions (20 §4, 21 §9).
+
+Answers are the stored bytes wherever they can be. The checks run in the order of 20 §1.3 from
+step 6 on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from bkend.caller import Caller
+from bkend.clock import Clock
+from bkend.errors import Detail, ScopeInsufficient
+from bkend.ids import RecordIds
+from bkend.query.errors import InvalidData
+from bkend.query.planner import ListPlan, parse_select, plan_list, query_parameters
+from bkend.records.errors import (
+    PermissionDenied,
+    RecordNotFound,
+    SystemTableAccess,
+    TableNotFound,
+)
+from bkend.records.select import select_item, select_items
+from bkend.store import Delete, Duplicate, Insert, Missing, Store, Update
+from bkend.store.documents import decode
+from bkend.tables.errors import DuplicateValue
+from bkend.tables.models import SYSTEM_TABLES
+from bkend.tables.permissions import Decision, Operation
+from bkend.tables.service import LiveTable, Tables
+from bkend.tables.validation import MOST_DETAILS, MalformedBody
+
+MOST_CREATED = 1000
+_LONGEST_CREATOR = 64
+_REMEMBERED_PLANS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A caller let in to an operation on a table: all rows (`yes`) or only `own` ones."""
+
+    caller: Caller
+    live: LiveTable
+    decision: Decision
+
+    @property
+    def collection(self) -> str:
+        """The collection of the table's rows."""
+        return self.live.table.collection
+
+
+class Records:
+    """The data API of one environment. Every operation starts with `admit`."""
+
+    def __init__(self, store: Store, tables: Tables, clock: Clock, ids: RecordIds) -> None:
+        self._store = store
+        self._tables = tables
+        self._clock = clock
+        self._ids = ids
+
+    async def admit(
+        self, caller: Caller, name: str, operation: Operation
+    ) -> Access:
+        """Scope, system table, existence, permission: steps 6 to 9 of §1.3, before any body."""
+        if not caller.key.allows(name, operation):
+            raise ScopeInsufficient(f"{name}:{operation}")
+        if name in SYSTEM_TABLES or name.startswith("_"):
+            if name in SYSTEM_TABLES or caller.group != "admin":
+                raise SystemTableAccess
+            raise TableNotFound(name)
+        table = self._tables.cached(name) or await self._tables.get(name)
+        if table is None:
+            raise TableNotFound(name)
+        signed_in = caller.identity is not None
+        decision = table.permissions.decide(operation, caller.group, signed_in=signed_in)
+        if decision == "no":
+            raise PermissionDenied(operation)
+        return Access(caller, table, decision)
+
+    # -- read -------------------------------------------------------------------------------
+
+    async def get(self, access: Access, id: str, query_string: str) -> bytes:
+        """One record."""
+        select = parse_select(query_parameters(query_string)) if query_string else None
+        body = await self._store.get(access.collection, id)
+        if body is None:
+            raise RecordNotFound
+        if access.decision == "own":
+            _require_own(body, access.caller, "read")
+        return body if select is None else select_item(body, select)
+
+    async def list(self, access: Access, query_string: str) -> bytes:
+        """A page with its pagination."""
+        live, decision = access.live, access.decision
+        owner = access.caller.user_id if decision == "own" else ""
+        key = (decision, owner, query_string)
+        plan: ListPlan | None = live.plans.get(key)
+        if plan is None:
+            plan = plan_list(live.table, decision, owner, query_string)
+            if len(live.plans) >= _REMEMBERED_PLANS:
+                del live.plans[next(iter(live.plans))]
+            live.plans[key] = plan
+        page = await self._store.find(plan.find)
+        items = page.items if plan.select is None else select_items(page.items, plan.select)
+        return _list_body(items, page.total, plan)
+
+    # -- write ------------------------------------------------------------------------------
+
+    async def create(self, access: Access, body: bytes) -> bytes:
+        """One new record, or with an array body many of them, all or none (20 §4.1, §4.2)."""
+        given = _decode(body)
+        if isinstance(given, list):
+            return await self._create_many(access, given)
+        if not isinstance(given, dict):
+            raise InvalidData("The body is a JSON object, or an array of objects")
+        try:
+            fields, problems = access.live.validator.create(given)
+        except MalformedBody as error:
+            raise InvalidData(error.detail["message"], [error.detail]) from None
+        if problems:
+            raise InvalidData(problems[0]["message"], problems)
+        now = self._clock.now_ms()
+        creator = _creator(access.caller, given)
+        insert = Insert(access.collection, self._ids.next(now), fields, now, now, creator)
+        try:
+            [stored] = await self._store.commit([insert])
+        except Duplicate as error:
+            raise _duplicate(error) from error
+        assert isinstance(stored, bytes)
+        return stored
+
+    async def _create_many(self, access: Access, given: list[Any]) -> bytes:
+        if not 1 <= len(given) <= MOST_CREATED:
+            raise InvalidData(f"An array body holds 1 to {MOST_CREATED} objects")
+        now = self._clock.now_ms()
+        problems: list[Detail] = []
+        inserts: list[Insert] = []
+        for place, one in enumerate(given):
+            try:
+                if not isinstance(one, dict):
+                    detail: Detail = {
+                        "field": f"[{place}]",
+                        "rule": "type",
+                        "message": "every element is an object",
+                    }
+                    raise MalformedBody(detail)
+                fields, wrong = access.live.validator.create(one)
+            except MalformedBody as error:
+                problems.append(_placed(error.detail, place) if isinstance(one, dict) else error.detail)
+                continue
+            problems.extend(_placed(detail, place) for detail in wrong)
+            inserts.append(
+                Insert(
+                    access.collection,
+                    self._ids.next(now),
+                    fields,
+                    now,
+                    now,
+                    _creator(access.caller, one),
+                )
+            )
+        if problems:
+            first = problems[0]
+            raise InvalidData(f"{first['field']}: {first['message']}", problems[:MOST_DETAILS])
+        try:
+            stored = await self._store.commit(inserts)
+        except Duplicate as error:
+            raise _duplicate(error, f"[{error.position}].") from error
+        return b"[" + b",".join(body for body in stored if isinstance(body, bytes)) + b"]"
+
+    async def update(self, access: Access, id: str, body: bytes) -> bytes:
+        """The listed fields replaced whole, the others kept (20 §4.5)."""
+        given = _decode(body)
+        if not isinstance(given, dict):
+            raise InvalidData("The body is a JSON object")
+        stored = await self._store.get(access.collection, id)
+        if stored is None:
+            raise RecordNotFound
+        if access.decision == "own":
+            _require_own(stored, access.caller, "update")
+        try:
+            fields, problems = access.live.validator.update(given)
+        except MalformedBody as error:
+            raise InvalidData(error.detail["message"], [error.detail]) from None
+        if problems:
+            raise InvalidData(problems[0]["message"], problems)
+        change = Update(
+            access.collection, id, set=fields, updated_at=self._clock.now_ms()
+        )
+        try:
+            [updated] = await self._store.commit([change])
+        except Missing:
+            raise RecordNotFound from None
+        except Duplicate as error:
+            raise _duplicate(error) from error
+        assert isinstance(updated, bytes)
+        return updated
+
+    async def delete(self, access: Access, id: str) -> bytes:
+        """Remove the record for good (20 §4.6)."""
+        if access.decision == "own":
+            stored = await self._store.get(access.collection, id)
+            if stored is None:
+                raise RecordNotFound
+            _require_own(stored, access.caller, "delete")
+        try:
+            await self._store.commit([Delete(access.collection, id)])
+        except Missing:
+            raise RecordNotFound from None
+        return b'{"success":true}'
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise InvalidData("The body is not valid JSON") from None
+
+
+def _creator(caller: Caller, body: dict[str, Any]) -> str:
+    """The signed-in user; for a bare secret key what the body says; else nobody (20 §2)."""
+    if caller.identity is not None:
+        return caller.user_id
+    named = body.get("createdBy")
+    if caller.key.is_secret and isinstance(named, str) and len(named) <= _LONGEST_CREATOR:
+        return named
+    return ""
+
+
+def _require_own(body: bytes, caller: Caller, operation: str) -> None:
+    if not caller.user_id or decode(body)["createdBy"] != caller.user_id:
+        raise PermissionDenied(operation)
+
+
+def _placed(detail: Detail, place: int) -> Detail:
+    return {**detail, "field": f"[{place}].{detail['field']}"}
+
+
+def _duplicate(error: Duplicate, prefix: str = "") -> DuplicateValue:
+    names = ",".join(error.fields)
+    message = f"{names} must be unique; this value is already there"
+    detail: Detail = {"field": prefix + names, "rule": "unique", "message": message}
+    return DuplicateValue(message, details=[detail])
+
+
+def _list_body(items: bytes, total: int, plan: ListPlan) -> bytes:
+    has_next = b"true" if plan.offset + plan.limit < total else b"false"
+    has_prev = b"true" if plan.offset > 0 else b"false"
+    return (
+        b'{"items":%b,"pagination":{"total":%d,"page":%d,"limit":%d,"totalPages":%d,'
+        b'"hasNext":%b,"hasPrev":%b,"hasNextPage":%b,"hasPrevPage":%b}}'
+    ) % (
+        items,
+        total,
+        plan.page,
+        plan.limit,
+        -(-total // plan.limit),
+        has_next,
+        has_prev,
+        has_next,
+        has_prev,
+    )

@@ -1,0 +1,257 @@
+"""Settings: command-line flag, `BKEND_*` variable, `bkend.toml`, default, in this order (00 §7)."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from bkend.http.addresses import parse_networks
+from bkend.http.limits import parse_rate_limit
+
+PREFIX = "BKEND_"
+FILE = "bkend.toml"
+SECRETS = frozenset({"secret"})
+"""Settings whose value is never shown."""
+
+_NOT_YET = {
+    "storage_url": "files are not supported by this version yet",
+    "smtp_url": "mail is not supported by this version yet",
+    "redis_url": "shared state of several hosts is not supported by this version yet",
+    "raw_url": "files are not supported by this version yet",
+    "img_url": "images are not supported by this version yet",
+}
+_FOREIGN_PREFIXES = ("BKEND_TEST_", "BKEND_BENCH_")
+# What the guides have apps and shells call the server's address and key.
+_FOREIGN = frozenset({"BKEND_URL", "BKEND_KEY"})
+
+
+class SettingsProblem(Exception):
+    """Settings that cannot be used: one line per problem, each naming what the user wrote."""
+
+
+class Settings(BaseSettings):
+    """The effective settings. Raises pydantic's ValidationError; see `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, toml_file=FILE, extra="forbid", frozen=True
+    )
+
+    data: Path = Path("bkend-data")
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8000, ge=1, le=65535)
+    database_url: str | None = None
+    secret: str | None = Field(None, repr=False)
+    rate_limit: str = "100/200"
+    log: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    public_url: str | None = None
+    workers: int = 1
+    trusted_proxies: str = ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("is true or false where a text or number is needed")
+        return value
+
+    @field_validator("data")
+    @classmethod
+    def _home(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator("database_url")
+    @classmethod
+    def _embedded(cls, value: str | None) -> str | None:
+        if value is not None and value.startswith(("postgresql:", "postgres:")):
+            raise ValueError("PostgreSQL is not supported by this version yet")
+        if value not in (None, "embedded"):
+            raise ValueError("leave it out, or write embedded: the database is SQLite")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        try:
+            parse_rate_limit(value)
+        except ValueError:
+            raise ValueError("write off, or requests a second/burst such as 100/200") from None
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            good = False
+        if not good or parts.query or parts.fragment or parts.username is not None:
+            raise ValueError("write a URL such as https://api.example.com")
+        return value.rstrip("/")
+
+    @field_validator("workers")
+    @classmethod
+    def _one_process(cls, value: int) -> int:
+        if value != 1:
+            raise ValueError("the embedded database is served by exactly one process; write 1")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            parse_networks(value)
+        except ValueError:
+            raise ValueError(
+                "write addresses or networks with commas, such as 127.0.0.1, 10.0.0.0/8"
+            ) from None
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The settings and, for each, where its value comes from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    """By field: `flag`, `environment BKEND_PORT`, `bkend.toml` or `default`."""
+
+
+def load_settings(**flags: Any) -> LoadedSettings:
+    """The effective settings; flags that are None count as not given. Raises SettingsProblem."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    environment = _environment()
+    file = _file()
+    problems = [*_unknown_variables(environment.values()), *_unknown_keys(file)]
+    sources = {name: _source(name, given, environment, file) for name in Settings.model_fields}
+    settings = None
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        problems += [
+            _sentence(detail, sources, environment)
+            for detail in error.errors()
+            if detail["type"] != "extra_forbidden"
+        ]
+    if problems or settings is None:
+        raise SettingsProblem("\n".join(problems))
+    return LoadedSettings(settings, sources)
+
+
+def _environment() -> dict[str, str]:
+    """Field → variable as the user wrote it, of every variable meant for the server."""
+    return {
+        name.upper().removeprefix(PREFIX).lower(): name
+        for name, value in os.environ.items()
+        if name.upper().startswith(PREFIX)
+        and not name.upper().startswith(_FOREIGN_PREFIXES)
+        and name.upper() not in _FOREIGN
+        and value
+    }
+
+
+def _file() -> dict[str, Any]:
+    try:
+        with open(FILE, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsProblem(f"{FILE} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise SettingsProblem(f"cannot read {FILE}: {os.strerror(error.errno or 0)}") from None
+
+
+def _source(
+    name: str, flags: dict[str, Any], environment: dict[str, str], file: dict[str, Any]
+) -> str:
+    if name in flags:
+        return "flag"
+    if name in environment:
+        return f"environment {environment[name]}"
+    return FILE if name in file else "default"
+
+
+def _unknown_variables(names: Iterable[str]) -> list[str]:
+    return [
+        problem
+        for name in sorted(names)
+        if (problem := _unknown(name, name.upper().removeprefix(PREFIX).lower(), PREFIX))
+    ]
+
+
+def _unknown_keys(file: dict[str, Any]) -> list[str]:
+    return [f"{FILE}: {problem}" for name in file if (problem := _unknown(name, name.lower(), ""))]
+
+
+def _unknown(written: str, name: str, prefix: str) -> str | None:
+    """What is wrong with a name that is no setting of this version; None when it is one."""
+    if name in _NOT_YET:
+        return f"{written}: {_NOT_YET[name]}; remove it"
+    if name in Settings.model_fields and (prefix or written == name):
+        return None
+    near = difflib.get_close_matches(name.replace("-", "_"), Settings.model_fields, 1, cutoff=0.0)
+    known = prefix + (near[0].upper() if prefix else near[0])
+    return f"{written} is not a setting; the nearest one is {known}"
+
+
+def _sentence(detail: ErrorDetails, sources: dict[str, str], environment: dict[str, str]) -> str:
+    """One problem of a value, under the name the user gave it."""
+    name = str(detail["loc"][0])
+    source = sources[name]
+    if source == "flag":
+        place = f"--{name.replace('_', '-')}"
+    elif source == FILE:
+        place = f"{FILE}: {name}"
+    else:
+        place = environment[name]
+    value, context = detail["input"], detail.get("ctx", {})
+    shown = "" if name in SECRETS or name == "database_url" else f" {value!r}"
+    match detail["type"]:
+        case "value_error":
+            reason = str(context["error"])
+        case "literal_error":
+            reason = f"write {context['expected']}".replace("'", "")
+        case (
+            "int_parsing"
+            | "int_type"
+            | "int_from_float"
+            | "greater_than_equal"
+            | ("less_than_equal")
+        ):
+            reason = "write a whole number" + (" from 1 to 65535" if name == "port" else "")
+        case "string_too_short":
+            reason = "write an address such as 127.0.0.1"
+        case _:
+            reason = "write a text"
+    return f"{place}{shown}: {reason}"

@@ -1,0 +1,60 @@
+"""The document store: collections of JSON documents behind one interface, two engines."""
+
+from bkend.store.conditions import (
+    ALWAYS,
+    NEVER,
+    Compare,
+    Condition,
+    Equals,
+    Exists,
+    Not,
+    OneOf,
+    all_of,
+    any_of,
+)
+from bkend.store.errors import (
+    Conflict,
+    Duplicate,
+    Missing,
+    QueryTimeout,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+    UnknownCollection,
+)
+from bkend.store.interface import Collection, Database, Find, Index, Page, Sort, Store
+from bkend.store.operations import Check, Delete, DeleteWhere, Insert, Operation, Update
+
+__all__ = [
+    "ALWAYS",
+    "NEVER",
+    "Check",
+    "Collection",
+    "Compare",
+    "Condition",
+    "Conflict",
+    "Database",
+    "Delete",
+    "DeleteWhere",
+    "Duplicate",
+    "Equals",
+    "Exists",
+    "Find",
+    "Index",
+    "Insert",
+    "Missing",
+    "Not",
+    "OneOf",
+    "Operation",
+    "Page",
+    "QueryTimeout",
+    "Sort",
+    "Store",
+    "StoreError",
+    "StoreRefused",
+    "StoreUnavailable",
+    "UnknownCollection",
+    "Update",
+    "all_of",
+    "any_of",
+]

@@ -1,0 +1,76 @@
+"""Documents as they are stored and sent: one compact JSON object, `id` first, system times last.
+
+The stored bytes are the wire bytes (20 §1, §2), so a read forwards them without parsing.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+SYSTEM_FIELDS = frozenset({"id", "createdBy", "createdAt", "updatedAt"})
+
+_INTEGER_LIMIT = 2**63
+_EXPONENT = re.compile(rb"[0-9]e[+-]?[0-9]")
+
+
+def format_time(milliseconds: int) -> str:
+    """Milliseconds since 1970 as `2025-01-15T10:30:00.000Z` (00 §3)."""
+    seconds, millis = divmod(milliseconds, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{millis:03d}Z"
+
+
+def parse_time(text: str) -> int:
+    """The inverse of `format_time`; raises ValueError on anything that is not ISO 8601."""
+    stamp = datetime.fromisoformat(text)
+    if stamp.tzinfo is None:
+        stamp = stamp.replace(tzinfo=UTC)
+    delta = stamp - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def wire_number(value: float) -> int | float:
+    """A float as it goes over the wire: integral values carry no fraction (00 §3).
+
+    Integral values beyond 64 bits stay floats here and are spelt out by `encode`.
+    """
+    if value.is_integer() and -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
+        return int(value)
+    return value
+
+
+def _spell_out(value: Any) -> Any:
+    """The value with huge integral floats written as digits instead of with an exponent."""
+    if isinstance(value, float) and value.is_integer():
+        return orjson.Fragment(str(int(value)))
+    if isinstance(value, dict):
+        return {key: _spell_out(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_spell_out(item) for item in value]
+    return value
+
+
+def encode(
+    id: str, fields: dict[str, Any], created_by: str, created_at: int, updated_at: int
+) -> bytes:
+    """The stored form of a document; `fields` must hold no system field. Times in ms."""
+    created = format_time(created_at)
+    document = {"id": id}
+    document.update(fields)
+    document["createdBy"] = created_by
+    document["createdAt"] = created
+    document["updatedAt"] = created if updated_at == created_at else format_time(updated_at)
+    body = orjson.dumps(document)
+    return orjson.dumps(_spell_out(document)) if _EXPONENT.search(body) else body
+
+
+def decode(body: bytes | str) -> dict[str, Any]:
+    """A stored document as a dictionary, system fields included."""
+    document: dict[str, Any] = orjson.loads(body)
+    return document

@@ -1,0 +1,313 @@
+"""Conditions to SQL over one collection table. Every value is bound, never written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import orjson
+
+from bkend.store.conditions import (
+    Always,
+    And,
+    Compare,
+    Condition,
+    Equals,
+    Exists,
+    Never,
+    Not,
+    OneOf,
+    Or,
+    Path,
+)
+from bkend.store.documents import parse_time
+from bkend.store.sqlite.paths import (
+    extract,
+    is_safe,
+    json_path,
+    reached,
+    system_column,
+    through_array,
+    type_of,
+)
+
+_TIME_COLUMNS = frozenset({"created_at", "updated_at"})
+_OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+# Values of one class stand together in SQLite's order: numbers, then text. This bounds both.
+_FIRST_TEXT = "''"
+LARGEST_INTEGER = 2**63 - 1
+
+Holding: TypeAlias = Literal["plain", "flat", "any"]
+"""What a path holds throughout the collection, as its index shows: null, numbers and strings
+only (plain); also booleans (flat); or arrays and objects, or no index that could tell (any)."""
+
+_Test: TypeAlias = Callable[[str, str], str]
+"""The SQL test of one candidate, given the expressions for its JSON type and its value."""
+
+
+@dataclass(slots=True)
+class Compiler:
+    """Collects SQL text and bound values of one query."""
+
+    holding: Callable[[Path], Holding]
+    values: list[Any] = field(default_factory=list)
+
+    def bind(self, value: Any) -> str:
+        """Bind a value. What no document can hold becomes NULL, which equals nothing."""
+        self.values.append(_bindable(value))
+        return f"?{len(self.values)}"
+
+    def condition(self, condition: Condition) -> str:
+        """The SQL test of a condition; NULL counts as false."""
+        match condition:
+            case Always():
+                return "1"
+            case Never():
+                return "0"
+            case And(parts):
+                return _join(" AND ", [self.condition(part) for part in parts], "1")
+            case Or(parts):
+                return _join(" OR ", [self.condition(part) for part in parts], "0")
+            case Not(inner):
+                return f"NOT coalesce({self.condition(inner)},0)"
+            case Equals(path, value):
+                return self._one_of(path, (value,))
+            case OneOf(path, values):
+                return self._one_of(path, values)
+            case Compare(path, operator, value):
+                return self._compare(path, _OPERATORS[operator], value)
+            case Exists(path):
+                return self._some_node(path) if system_column(path) is None else "1"
+
+    # -- leaves ---------------------------------------------------------------------------
+
+    def _one_of(self, path: Path, values: tuple[Any, ...]) -> str:
+        column = system_column(path)
+        if column is not None:
+            return self._system_one_of(column, values)
+        wanted = _Wanted.of(values)
+        holding = self.holding(path)
+        if holding != "any":
+            return self._indexed_one_of(path, wanted, holding)
+        test = self._candidate_test(wanted)
+        parts = [self._some_candidate(path, test)] if test is not None else []
+        if wanted.null:
+            parts.append(f"NOT {self._some_node(path)}")
+        return _join(" OR ", parts, "0")
+
+    def _system_one_of(self, column: str, values: tuple[Any, ...]) -> str:
+        """System columns always hold one string or instant; other classes never match."""
+        texts = [value for value in values if isinstance(value, str)]
+        if column in _TIME_COLUMNS:
+            return self._among(column, [_instant(text) for text in texts])
+        return self._among(column, texts)
+
+    def _indexed_one_of(self, path: Path, wanted: _Wanted, holding: Holding) -> str:
+        expression, kind = extract(path), type_of(path)
+        parts: list[str] = []
+        if holding == "plain":
+            parts.append(self._among(expression, wanted.strings + wanted.numbers))
+        else:
+            parts.append(self._among(expression, wanted.strings))
+            if wanted.numbers:
+                among = self._among(expression, wanted.numbers)
+                parts.append(f"({among} AND {kind} IN ('integer','real'))")
+            parts.extend(
+                f"({expression}={int(value)} AND {kind}='{'true' if value else 'false'}')"
+                for value in wanted.booleans
+            )
+        if wanted.null:
+            parts.append(f"{expression} IS NULL")
+        return _join(" OR ", [part for part in parts if part != "0"], "0")
+
+    def _candidate_test(self, wanted: _Wanted) -> _Test | None:
+        kinds = ["'true'" if value else "'false'" for value in wanted.booleans]
+        if wanted.null:
+            kinds.append("'null'")
+        strings = [self.bind(value) for value in wanted.strings]
+        numbers = [self.bind(value) for value in wanted.numbers]
+        literals = self.bind(f"[{','.join(wanted.literals)}]") if wanted.literals else ""
+
+        def test(kind: str, value: str) -> str:
+            parts: list[str] = []
+            if kinds:
+                parts.append(f"{kind} IN ({','.join(kinds)})")
+            if strings:
+                parts.append(f"({kind}='text' AND {value} IN ({','.join(strings)}))")
+            if numbers:
+                among = f"{value} IN ({','.join(numbers)})"
+                parts.append(f"({kind} IN ('integer','real') AND {among})")
+            if literals:
+                parts.append(f"json_among({kind},{value},{literals})")
+            return _join(" OR ", parts, "0")
+
+        return test if kinds or strings or numbers or literals else None
+
+    def _compare(self, path: Path, operator: str, value: bool | int | float | str) -> str:
+        column = system_column(path)
+        if column is not None:
+            if not isinstance(value, str):
+                return "0"
+            bound = self.bind(_instant(value) if column in _TIME_COLUMNS else value)
+            return f"{column}{operator}{bound}"
+        bound, kinds, holding = self.bind(value), _kinds_of(value), self.holding(path)
+        if holding == "any":
+            return self._some_candidate(
+                path, lambda kind, got: f"({kind} IN ({kinds}) AND {got}{operator}{bound})"
+            )
+        expression = extract(path)
+        if isinstance(value, bool) or (holding == "flat" and not isinstance(value, str)):
+            return f"({expression}{operator}{bound} AND {type_of(path)} IN ({kinds}))"
+        if isinstance(value, str):
+            edge = f" AND {expression}>={_FIRST_TEXT}" if operator[0] == "<" else ""
+        else:
+            edge = f" AND {expression}<{_FIRST_TEXT}" if operator[0] == ">" else ""
+        return f"({expression}{operator}{bound}{edge})"
+
+    def _among(self, expression: str, values: list[Any]) -> str:
+        if not values:
+            return "0"
+        if len(values) == 1:
+            return f"{expression}={self.bind(values[0])}"
+        return f"{expression} IN ({','.join(self.bind(value) for value in values)})"
+
+    # -- candidates (20 §5: every value reached and, where that is an array, its elements) ----
+
+    def _some_candidate(self, path: Path, test: _Test) -> str:
+        if not is_safe(path):
+            return self._some_reached(path, test)
+        kind, place = type_of(path), json_path(path)
+        inside = f"EXISTS(SELECT 1 FROM json_each(doc,{place}) e WHERE {test('e.type', 'e.value')})"
+        direct = f"coalesce({test(kind, extract(path))},0) OR ({kind} IS 'array' AND {inside})"
+        if len(path) == 1:
+            return f"({direct})"
+        return f"({direct} OR ({through_array(path)} AND {self._some_reached(path, test)}))"
+
+    def _some_reached(self, path: Path, test: _Test) -> str:
+        elements = "json_each(CASE n.type WHEN 'array' THEN n.value ELSE '[]' END)"
+        return (
+            f"EXISTS(WITH {reached(path, self.bind)} SELECT 1 FROM n "
+            f"WHERE {test('n.type', 'n.value')} OR "
+            f"EXISTS(SELECT 1 FROM {elements} e WHERE {test('e.type', 'e.value')}))"
+        )
+
+    def _some_node(self, path: Path) -> str:
+        if not is_safe(path):
+            return f"EXISTS(WITH {reached(path, self.bind)} SELECT 1 FROM n)"
+        direct = f"{type_of(path)} IS NOT NULL"
+        if len(path) == 1:
+            return f"({direct})"
+        walked = f"EXISTS(WITH {reached(path, self.bind)} SELECT 1 FROM n)"
+        return f"({direct} OR ({through_array(path)} AND {walked}))"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Operands by class; `literals` are objects and arrays as JSON."""
+
+    strings: list[str]
+    numbers: list[int | float]
+    booleans: list[bool]
+    literals: list[str]
+    null: bool
+
+    @classmethod
+    def of(cls, values: tuple[Any, ...]) -> _Wanted:
+        wanted = cls([], [], [], [], any(value is None for value in values))
+        for value in values:
+            if isinstance(value, bool):
+                wanted.booleans.append(value)
+            elif isinstance(value, str):
+                wanted.strings.append(value)
+            elif isinstance(value, (int, float)):
+                wanted.numbers.append(value)
+            elif value is not None and (literal := _literal(value)) is not None:
+                wanted.literals.append(literal)
+        return wanted
+
+
+def _bindable(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int):
+        return _number(value)
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # half a surrogate pair: no stored string holds one
+            return None
+    return value
+
+
+def _number(value: int) -> int | float:
+    """The number as SQLite reads it from a document: beyond 64 bits as a float."""
+    if -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _instant(text: str) -> int | None:
+    """Milliseconds, or None for what is no time and so equals none."""
+    try:
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _literal(value: Any) -> str | None:
+    """An object or array as JSON, or None when no document could hold it."""
+    try:
+        return orjson.dumps(_storable(value)).decode()
+    except (TypeError, ValueError):
+        return None
+
+
+def _storable(value: Any) -> Any:
+    if type(value) is int:
+        number = _number(value)
+        if math.isinf(number):
+            raise ValueError("too large for JSON numbers")
+        return number
+    if isinstance(value, dict):
+        return {key: _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value
+
+
+def _kinds_of(value: bool | int | float | str) -> str:
+    if isinstance(value, bool):
+        return "'true','false'"
+    return "'text'" if isinstance(value, str) else "'integer','real'"
+
+
+def _join(glue: str, parts: list[str], empty: str) -> str:
+    if len(parts) == 1:
+        return parts[0]
+    return f"({glue.join(parts)})" if parts else empty
+
+
+def json_among(kind: str, value: Any, literals: str) -> int:
+    """SQL function: whether a JSON object or array equals one of the literals, in any key order."""
+    if kind not in ("object", "array"):
+        return 0
+    held = _classed(orjson.loads(value))
+    return int(any(held == _classed(literal) for literal in orjson.loads(literals)))
+
+
+def _classed(value: Any) -> Any:
+    """The value with booleans set apart from 0 and 1, which Python calls equal."""
+    if isinstance(value, bool):
+        return ("boolean", value)
+    if isinstance(value, int):
+        return _number(value)
+    if isinstance(value, dict):
+        return {key: _classed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_classed(item) for item in value]
+    return value

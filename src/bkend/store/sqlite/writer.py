@@ -1,0 +1,227 @@
+"""The one writer of a database file: a thread that commits many requests with one fsync.
+
+Each job runs in its own savepoint of a shared transaction; the answers go out after COMMIT, so
+what was acknowledged is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import apsw
+
+from bkend.store.errors import StoreUnavailable
+from bkend.store.sqlite.external import ChangeFile
+from bkend.store.sqlite.files import unavailable
+
+_GROUP_LIMIT = 512
+_CHECKPOINT_PAGES = 2000
+# Errors of one statement, after which SQLite keeps the transaction and what came before.
+_OWN_FAULTS = (
+    apsw.AbortError,
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.RangeError,
+    apsw.SQLError,
+    apsw.TooBigError,
+)
+
+Changes: TypeAlias = dict[str, list[str] | None]
+"""Changed ids by collection; None means "anything in it"."""
+
+
+@dataclass(slots=True)
+class Job:
+    """One atomic piece of work and where its outcome goes."""
+
+    run: Callable[[apsw.Connection, Changes], Any]
+    future: asyncio.Future[Any]
+    single_statement: bool = False
+    changes: Changes = field(default_factory=dict)
+    outcome: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Owns the write connection. `beginning` and `committed` run on the writer thread, right
+    after BEGIN and COMMIT; `delivered` on the event loop, before the callers learn of it."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        name: str,
+        external: ChangeFile | None,
+        beginning: Callable[[apsw.Connection], None],
+        committed: Callable[[Changes], None],
+        delivered: Callable[[Changes], None],
+        checkpointing: Callable[[bool], None],
+    ) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._external = external
+        self._beginning = beginning
+        self._committed = committed
+        self._delivered = delivered
+        self._checkpointing = checkpointing
+        self._wal_pages = 0
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._closed = False
+        connection.set_wal_hook(self._note_wal)
+        self._thread = threading.Thread(target=self._work, name=f"writer-{name}", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self,
+        run: Callable[[apsw.Connection, Changes], Any],
+        *,
+        single_statement: bool = False,
+    ) -> asyncio.Future[Any]:
+        """Queue a job; the future resolves once its effects are durable."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if self._closed:
+            future.set_exception(StoreUnavailable("the server is shutting down"))
+        else:
+            self._jobs.put(Job(run, future, single_statement))
+        return future
+
+    async def close(self) -> None:
+        """Finish the queue, then close the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+
+    # -- the thread -------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            group, last = self._next_group()
+            if group:
+                self._commit(group)
+                self._checkpoint()
+            if last:
+                self._connection.close()
+                return
+
+    def _next_group(self) -> tuple[list[Job], bool]:
+        first = self._jobs.get()
+        if first is None:
+            return [], True
+        group = [first]
+        while len(group) < _GROUP_LIMIT:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return group, True
+            group.append(job)
+        return group, False
+
+    def _commit(self, group: list[Job]) -> None:
+        try:
+            if self._external is None:
+                self._transaction(group)
+            else:
+                with self._external.changing():
+                    self._transaction(group)
+        except apsw.Error as error:
+            self._fail(group, unavailable(error))
+        except Exception as error:  # the thread must outlive any job
+            self._fail(group, error)
+        changes: Changes = {}
+        for job in group:
+            if job.error is None:
+                merge_changes(changes, job.changes)
+        if changes:
+            self._committed(changes)
+        self._loop.call_soon_threadsafe(self._deliver, group, changes)
+
+    def _transaction(self, group: list[Job]) -> None:
+        execute = self._connection.execute
+        if self._connection.in_transaction:  # a rollback failed earlier
+            execute("ROLLBACK")
+        execute("BEGIN IMMEDIATE")
+        try:
+            self._beginning(self._connection)
+            for job in group:
+                self._run(job)
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+
+    def _run(self, job: Job) -> None:
+        execute = self._connection.execute
+        if not job.single_statement:
+            execute("SAVEPOINT job")
+        try:
+            job.outcome = job.run(self._connection, job.changes)
+        except apsw.Error as error:
+            if not isinstance(error, _OWN_FAULTS) or not self._connection.in_transaction:
+                raise
+            job.error = error
+        except Exception as error:  # a job's own fault must not undo its neighbours
+            job.error = error
+        if job.single_statement:
+            return
+        if job.error is not None:
+            execute("ROLLBACK TO job")
+        execute("RELEASE job")
+
+    @staticmethod
+    def _fail(group: Sequence[Job], error: BaseException) -> None:
+        for job in group:
+            if job.error is None:
+                job.error = error
+                job.changes.clear()
+
+    def _deliver(self, group: list[Job], changes: Changes) -> None:
+        if changes:
+            self._delivered(changes)
+        for job in group:
+            if job.future.cancelled():
+                continue
+            if job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.outcome)
+
+    # -- the write-ahead log ----------------------------------------------------------------
+
+    def _note_wal(self, connection: apsw.Connection, database: str, pages: int) -> int:
+        self._wal_pages = pages
+        return 0
+
+    def _checkpoint(self) -> None:
+        """Copy the log into the file, after the answers: readers let go of old snapshots
+        until it is all copied and the next commit may start the log anew."""
+        if self._wal_pages < _CHECKPOINT_PAGES:
+            return
+        self._checkpointing(True)
+        try:
+            pages, copied = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error:
+            return  # the log stays and the next commit tries again
+        if pages == copied:
+            self._wal_pages = 0
+            self._checkpointing(False)
+
+
+def merge_changes(into: Changes, more: Changes) -> None:
+    """Add changed ids; "anything" wins over a list."""
+    for collection, ids in more.items():
+        held = into.setdefault(collection, [])
+        if ids is None or held is None:
+            into[collection] = None
+        else:
+            held.extend(ids)

@@ -1,0 +1,96 @@
+"""Index definitions of tables (21 §5)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from bkend.errors import Detail
+from bkend.store import Index
+from bkend.store.documents import SYSTEM_FIELDS
+from bkend.store.interface import Direction
+from bkend.tables.errors import InvalidIndex
+
+SYSTEM_INDEXES = ("idx_createdAt_desc", "idx_updatedAt_desc", "idx_createdBy")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
+_PATH = re.compile(r"_?[A-Za-z][A-Za-z0-9_]{0,63}(?:\.[A-Za-z0-9_]{1,64}){0,9}\Z")
+_KNOWN = {"name", "fields", "unique", "sparse"}
+_MOST_INDEXES = 64
+_MOST_FIELDS = 32
+
+
+def check_indexes(given: Any, schema: dict[str, Any]) -> tuple[Index, ...]:
+    """The declared indexes of a table, plus `uq_<column>` for each unique column.
+
+    Raises InvalidIndex: bad or repeated names, unknown columns, system indexes.
+    """
+    if not isinstance(given, list):
+        raise InvalidIndex([_detail("indexes", "type", "indexes is a list")])
+    problems: list[Detail] = []
+    found: dict[str, Index] = {}
+    for number, one in enumerate(given):
+        index = _index(one, f"indexes[{number}]", schema, problems)
+        if index is None:
+            continue
+        if index.name in found:
+            problems.append(_detail(index.name, "duplicate", f"index {index.name} stands twice"))
+        found[index.name] = index
+    for name, column in schema["properties"].items():
+        if column.get("unique"):
+            unique = Index(f"uq_{name}", ((name, 1),), unique=True, sparse=True)
+            found.setdefault(unique.name, unique)
+    if len(found) > _MOST_INDEXES:
+        problems.append(_detail("indexes", "maxIndexes", "a table has at most 64 indexes"))
+    if problems:
+        raise InvalidIndex(problems)
+    return tuple(found.values())
+
+
+def _index(
+    given: Any, place: str, schema: dict[str, Any], problems: list[Detail]
+) -> Index | None:
+    before = len(problems)
+    if not isinstance(given, dict):
+        problems.append(_detail(place, "type", f"{place} needs a name and fields"))
+        return None
+    for key in given.keys() - _KNOWN:
+        problems.append(_detail(place, str(key), f"{place}: {key!r} is not known"))
+    name = given.get("name")
+    if not isinstance(name, str) or not _NAME.match(name):
+        message = f"{place}: an index name is a letter, then letters, digits or _"
+        problems.append(_detail(place, "name", message))
+    elif name in SYSTEM_INDEXES:
+        message = f"{name} is a system index and cannot be changed"
+        problems.append(_detail(name, "CANNOT_MODIFY_SYSTEM_INDEX", message))
+    fields = given.get("fields")
+    if not isinstance(fields, dict) or not 1 <= len(fields) <= _MOST_FIELDS:
+        problems.append(_detail(place, "fields", f"{place}: fields maps 1 to 32 columns to 1 or -1"))
+        return None
+    for path, way in fields.items():
+        if way not in (1, -1) or isinstance(way, bool):
+            problems.append(_detail(place, "fields", f"{place}: {path} is 1 or -1"))
+        _check_path(str(path), place, schema, problems)
+    for flag in ("unique", "sparse"):
+        if not isinstance(given.get(flag, False), bool):
+            problems.append(_detail(place, flag, f"{place}: {flag} is true or false"))
+    if len(problems) > before:
+        return None
+    return Index(
+        name=str(name),
+        fields=tuple(("id" if p == "_id" else p, cast(Direction, w)) for p, w in fields.items()),
+        unique=given.get("unique", False),
+        sparse=given.get("sparse", False),
+    )
+
+
+def _check_path(path: str, place: str, schema: dict[str, Any], problems: list[Detail]) -> None:
+    top = path.split(".")[0]
+    if not _PATH.match(path):
+        problems.append(_detail(place, "fields", f"{place}: {path!r} is no column path"))
+    elif top not in schema["properties"] and path not in SYSTEM_FIELDS and path != "_id":
+        message = f"{place}: there is no column {top!r}"
+        problems.append(_detail(place, "field-not-found", message))
+
+
+def _detail(field: str, rule: str, message: str) -> Detail:
+    return {"field": field, "rule": rule, "message": message}

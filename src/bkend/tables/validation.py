@@ -1,0 +1,320 @@
+"""Rows against a table's schema: coercion, defaults, and every violation at once (21 §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from bkend.errors import Detail
+from bkend.store.documents import SYSTEM_FIELDS, format_time, parse_time, wire_number
+from bkend.tables.models import stored_type
+from bkend.tables.schema import compile_validator
+
+MOST_DETAILS = 100
+_DEEPEST = 64
+_JSON_TYPES = {
+    "string": "string",
+    "objectId": "string",
+    "date": "string",
+    "double": "number",
+    "int": "integer",
+    "bool": "boolean",
+    "object": "object",
+    "array": "array",
+}
+_NOT_NULL = ["string", "number", "boolean", "object", "array"]
+_KINDS = {
+    "string": "a string",
+    "objectId": "an id",
+    "double": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "date": "an ISO 8601 date",
+    "object": "an object",
+    "array": "an array",
+    "mixed": "a value",
+}
+_LEAST_TIME = parse_time("0001-01-01T00:00:00Z")
+
+
+class MalformedBody(Exception):
+    """A name or the nesting of a body is not acceptable at all; carries the detail."""
+
+    def __init__(self, detail: Detail) -> None:
+        super().__init__(detail["message"])
+        self.detail = detail
+
+
+class RowValidator:
+    """Validates bodies against one canonical schema; compiled once per table version."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._properties: dict[str, Any] = schema["properties"]
+        self._order = {name: place for place, name in enumerate(self._properties)}
+        self._required = frozenset(schema["required"])
+        self._defaults = {
+            name: orjson.dumps(column["default"])
+            for name, column in self._properties.items()
+            if "default" in column
+        }
+        self._coerced = {
+            name: column for name, column in self._properties.items() if _needs_coercion(column)
+        }
+        json_schema = _json_schema(schema)
+        self._create = compile_validator(json_schema)
+        self._update = compile_validator({**json_schema, "required": []})
+
+    def create(self, body: dict[str, Any]) -> tuple[dict[str, Any], list[Detail]]:
+        """The fields to store for a new row, and what is wrong with them.
+
+        System fields are dropped, defaults put in, dates and numbers brought to wire form.
+        Raises MalformedBody.
+        """
+        fields = clean(body)
+        for name, default in self._defaults.items():
+            if name not in fields:
+                fields[name] = orjson.loads(default)
+        return self._check(fields, self._create)
+
+    def update(self, body: dict[str, Any]) -> tuple[dict[str, Any], list[Detail]]:
+        """The listed fields to store for an existing row, and what is wrong with them."""
+        return self._check(clean(body), self._update)
+
+    def _check(
+        self, fields: dict[str, Any], validator: jsonschema_rs.Draft202012Validator
+    ) -> tuple[dict[str, Any], list[Detail]]:
+        problems: list[tuple[str, Detail]] = []
+        for name, column in self._coerced.items():
+            if name in fields:
+                fields[name] = _coerce(fields[name], column, name, name, problems)
+        if not problems and validator.is_valid(fields):
+            return fields, []
+        bad_dates = {detail["field"] for _, detail in problems}
+        for error in validator.iter_errors(fields):
+            for top, detail in self._details(error):
+                if detail["field"] not in bad_dates:
+                    problems.append((top, detail))
+        last = len(self._order)
+        problems.sort(key=lambda found: self._order.get(found[0], last))
+        return fields, [detail for _, detail in problems[:MOST_DETAILS]]
+
+    def _details(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[str, Detail]]:
+        path = list(error.instance_path)
+        rule = error.kind.name
+        if rule == "required":
+            path = [*path, error.kind.property]
+            yield _detail(path, "required", "is required")
+        elif rule == "additionalProperties":
+            for name in error.kind.unexpected:
+                yield _detail([*path, name], rule, "is not a field of this table")
+        elif rule == "type" and error.instance is None and self._is_required(path):
+            yield _detail(path, "required", "is required")
+        else:
+            yield _detail(path, rule, self._sentence(rule, error, path))
+
+    def _is_required(self, path: list[Any]) -> bool:
+        if len(path) == 1:
+            return path[0] in self._required
+        column = self._column(path[:-1])
+        return column is not None and path[-1] in (column.get("required") or ())
+
+    def _column(self, path: list[Any]) -> dict[str, Any] | None:
+        column: dict[str, Any] | None = {"properties": self._properties}
+        for step in path:
+            if column is None:
+                return None
+            if isinstance(step, int):
+                column = column.get("items")
+            else:
+                column = (column.get("properties") or {}).get(step)
+        return column
+
+    def _sentence(self, rule: str, error: jsonschema_rs.ValidationError, path: list[Any]) -> str:
+        column = self._column(path) or {}
+        match rule:
+            case "type":
+                kind = stored_type(column) if "bsonType" in column else "mixed"
+                return f"must be {_KINDS[kind]}"
+            case "minLength":
+                return f"must have at least {error.kind.limit} characters"
+            case "maxLength":
+                return f"must have at most {error.kind.limit} characters"
+            case "minItems":
+                return f"must have at least {error.kind.limit} elements"
+            case "maxItems":
+                return f"must have at most {error.kind.limit} elements"
+            case "minimum":
+                return f"must be at least {column.get('minimum', error.kind.limit)}"
+            case "maximum":
+                return f"must be at most {column.get('maximum', error.kind.limit)}"
+            case "enum":
+                return f"must be one of {', '.join(map(str, column.get('enum', ())))}"
+            case "pattern":
+                return "does not match the required pattern"
+            case _:
+                return "is not valid"
+
+
+def clean(body: dict[str, Any]) -> dict[str, Any]:
+    """The body without system fields, names and depth checked, numbers in wire form (20 §2, §3)."""
+    fields: dict[str, Any] = {}
+    for name, value in body.items():
+        if name in SYSTEM_FIELDS or name == "_id":
+            continue
+        if "." in name:
+            raise MalformedBody(_name_detail(name, name))
+        _check_name(name, name)
+        kind = type(value)
+        if kind is float:
+            value = wire_number(value)
+        elif kind is dict or kind is list:
+            value = _clean_nested(value, name, 2)
+        fields[name] = value
+    return fields
+
+
+def _clean_nested(value: Any, path: str, depth: int) -> Any:
+    if depth > _DEEPEST:
+        message = f"{path.split('.')[0].split('[')[0]} nests deeper than {_DEEPEST} levels"
+        raise MalformedBody({"field": path[:256], "rule": "depth", "message": message})
+    if type(value) is dict:
+        for name in value:
+            _check_name(name, f"{path}.{name}")
+        return {
+            name: _clean_nested(item, f"{path}.{name}", depth + 1)
+            if type(item) in (dict, list)
+            else (wire_number(item) if type(item) is float else item)
+            for name, item in value.items()
+        }
+    return [
+        _clean_nested(item, f"{path}[{place}]", depth + 1)
+        if type(item) in (dict, list)
+        else (wire_number(item) if type(item) is float else item)
+        for place, item in enumerate(value)
+    ]
+
+
+def _check_name(name: str, path: str) -> None:
+    if not name or name[0] == "$" or "\0" in name:
+        raise MalformedBody(_name_detail(name, path))
+
+
+def _name_detail(name: str, path: str) -> Detail:
+    message = f"{name!r} cannot be a field name: not empty, no leading $, no NUL, no . at the top"
+    return {"field": path, "rule": "fieldName", "message": message}
+
+
+def _detail(path: list[Any], rule: str, sentence: str) -> tuple[str, Detail]:
+    field = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).lstrip(".")
+    return str(path[0]) if path else "", {
+        "field": field,
+        "rule": rule,
+        "message": f"{field} {sentence}",
+    }
+
+
+# -- coercion (21 §3.2) ---------------------------------------------------------------------
+
+
+def _needs_coercion(column: dict[str, Any]) -> bool:
+    kind = stored_type(column)
+    if kind == "array":
+        return "items" in column and _needs_coercion(column["items"])
+    if kind == "object":
+        return any(
+            _needs_coercion(inner) or "default" in inner
+            for inner in (column.get("properties") or {}).values()
+        )
+    return kind == "date"
+
+
+def _coerce(
+    value: Any, column: dict[str, Any], path: str, top: str, problems: list[tuple[str, Detail]]
+) -> Any:
+    if value is None:
+        return None
+    kind = stored_type(column)
+    if kind == "date":
+        found = read_date(value)
+        if found is None:
+            sentence = f"{path} must be an ISO 8601 date"
+            problems.append((top, {"field": path, "rule": "type", "message": sentence}))
+            return value
+        return found
+    if kind == "array" and isinstance(value, list):
+        items = column["items"]
+        return [
+            _coerce(item, items, f"{path}[{place}]", top, problems)
+            for place, item in enumerate(value)
+        ]
+    if kind == "object" and isinstance(value, dict):
+        for name, inner in (column.get("properties") or {}).items():
+            if name in value:
+                value[name] = _coerce(value[name], inner, f"{path}.{name}", top, problems)
+            elif "default" in inner:
+                value[name] = orjson.loads(orjson.dumps(inner["default"]))
+    return value
+
+
+def read_date(value: Any) -> str | None:
+    """An ISO 8601 text as an instant in wire form, None when it is not one."""
+    if not isinstance(value, str) or len(value) < 10 or value[4:5] != "-":
+        return None
+    try:
+        stamp = datetime.fromisoformat(value)
+        if stamp.tzinfo is not None:
+            stamp = stamp.astimezone(UTC)
+        instant = parse_time(stamp.isoformat())
+    except (ValueError, OverflowError):
+        return None
+    return format_time(max(instant, _LEAST_TIME))
+
+
+# -- JSON Schema ------------------------------------------------------------------------------
+
+
+def _json_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    properties: dict[str, Any] = schema.get("properties") or {}
+    required: list[str] = schema.get("required") or []
+    shaped: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            name: _column_schema(column, nullable=name not in required)
+            for name, column in properties.items()
+        },
+        "required": required,
+    }
+    if schema.get("additionalProperties") is False:
+        shaped["additionalProperties"] = False
+    return shaped
+
+
+def _column_schema(column: dict[str, Any], *, nullable: bool) -> dict[str, Any]:
+    """One column: constraints other than `required` skip null (21 §3.3)."""
+    declared = column["bsonType"]
+    kind = stored_type(column)
+    nullable = nullable or (isinstance(declared, list) and "null" in declared)
+    if kind == "mixed":
+        return {} if nullable else {"type": _NOT_NULL}
+    shaped: dict[str, Any] = {"type": _JSON_TYPES[kind]}
+    if kind == "object":
+        shaped |= _json_schema(column)
+    for key in ("pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"):
+        if key in column:
+            shaped[key] = column[key]
+    if "enum" in column:
+        shaped["enum"] = [*column["enum"], None] if nullable else column["enum"]
+    if kind == "objectId" or "ref" in column:
+        shaped |= {"minLength": 1, "maxLength": 64}
+    if kind == "array" and "items" in column:
+        shaped["items"] = _column_schema(column["items"], nullable=False)
+    if kind == "int":
+        shaped.setdefault("minimum", -(2**63))
+        shaped.setdefault("maximum", 2**63 - 1)
+    if nullable:
+        shaped["type"] = [shaped["type"], "null"]
+    return shaped

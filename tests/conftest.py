@@ -1,0 +1,73 @@
+"""Fixtures that every part of the suite shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import RunningServer
+
+TABLES = """
+version: 1
+tables:
+  posts:
+    fields:
+      title: {type: string, required: true, maxLength: 200}
+      content: {type: string}
+      status: {type: string, enum: [draft, published], default: draft}
+      views: {type: number, default: 0}
+      slug: {type: string, unique: true}
+      tags: {type: array, items: {type: string}}
+    indexes:
+      - {name: by_status, fields: {status: 1, createdAt: -1}}
+    permissions:
+      user: {create: true, read: true, list: true}
+      self: {update: true, delete: true}
+      guest: {read: true, list: true}
+  notes:
+    fields:
+      text: {type: string, required: true}
+    permissions:
+      user: {create: true}
+      self: {read: true, update: true, delete: true, list: true}
+  plain:
+    fields:
+      title: {type: string}
+"""
+
+StartServer = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Start a server of one's own: `start_server(tables=…, BKEND_…=…)`."""
+    started: list[RunningServer] = []
+
+    def start(tables: str | None = TABLES, **environment: str) -> RunningServer:
+        directory = tmp_path / f"server{len(started)}"
+        directory.mkdir()
+        server = RunningServer(directory, environment=environment)
+        started.append(server)
+        server.init()
+        if tables:
+            server.apply(tables)
+        server.start()
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server for all tests that only need some server; each uses rows of its own."""
+    found = RunningServer(tmp_path_factory.mktemp("server"))
+    found.init()
+    found.apply(TABLES)
+    found.start()
+    yield found
+    assert found.stop() == 0
+    assert "Traceback" not in found.log
