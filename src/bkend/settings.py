@@ -82,10 +82,12 @@ class Settings(BaseSettings):
             raise ValueError("is true or false where a text or number is needed")
         return value
 
-    @field_validator("data")
+    @field_validator("data", mode="before")
     @classmethod
-    def _home(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _directory(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("name a directory")
+        return Path(value).expanduser() if isinstance(value, str) else value
 
     @field_validator("database_url")
     @classmethod

@@ -26,9 +26,9 @@ def codes_of_the_source() -> dict[str, str]:
     found = {}
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if CODE.fullmatch(node.value):
-                    found[node.value] = path.relative_to(SOURCE).as_posix()
+            value = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(value, str) and CODE.fullmatch(value):
+                found[value] = path.relative_to(SOURCE).as_posix()
     return found
 
 
@@ -52,7 +52,9 @@ COMMANDS = dict(commands(typer.main.get_command(app), "bkend"))
 def section(heading: str) -> str:
     """The part of the command line page under `heading`, up to the next one."""
     page = (REFERENCE / "cli.md").read_text("utf-8")
-    match = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    match = re.search(
+        rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL
+    )
     assert match, f"docs/reference/cli.md has no section {heading!r}"
     return match.group(1)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -53,9 +54,11 @@ def parsed(html: str) -> Parsed:
     return page
 
 
-def client_of(site_routes: list[BaseRoute]) -> AsyncClient:
-    app = ASGITransport(Starlette(routes=site_routes))
-    return AsyncClient(transport=app, base_url="http://docs.test")
+def client_of(site_routes: list[BaseRoute], public_url: str | None = None) -> AsyncClient:
+    app = Starlette(routes=site_routes)
+    settings = SimpleNamespace(public_url=public_url, host="127.0.0.1", port=8000)
+    app.state.core = SimpleNamespace(settings=settings)
+    return AsyncClient(transport=ASGITransport(app), base_url="http://docs.test")
 
 
 @pytest_asyncio.fixture
@@ -173,6 +176,12 @@ async def test_examples_name_the_server_that_is_asked(client: AsyncClient) -> No
     answer = await client.get("/docs/guides/integrate", headers={"host": "api.example.com:8443"})
     assert "http://api.example.com:8443/bkend.js" in answer.text
     assert EXAMPLE_BASE not in answer.text
+
+
+async def test_examples_name_the_configured_address() -> None:
+    async with client_of(routes, public_url="https://api.example.com/b") as client:
+        answer = await client.get("/docs/guides/integrate")
+    assert "https://api.example.com/b/bkend.js" in answer.text
 
 
 @pytest.mark.parametrize("host", ['"><script>alert(1)</script>', "a b", "", "x/../y", "a@b"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from base64 import b64encode
 import threading
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -46,7 +46,7 @@ from bkend.store import (
     Update,
     all_of,
 )
-from bkend.store.documents import decode, format_time, parse_time
+from bkend.store.documents import format_time, parse_time
 
 
 class AuthService:
@@ -179,7 +179,7 @@ class AuthService:
             except (Conflict, Missing):  # changed meanwhile, or the user is gone
                 raise InvalidPassword from None
 
-    def note_activity(self, identity: Identity) -> Awaitable[None] | None:
+    def note_activity(self, identity: Identity) -> Coroutine[Any, Any, None] | None:
         """Background work that notes when the session was last used, or None."""
         return self._sessions.note_activity(identity)
 
@@ -190,9 +190,7 @@ class AuthService:
     # -- parts ------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _attempt(
-        self, settings: AuthSettings, address: str
-    ) -> AsyncIterator[Attempt | None]:
+    async def _attempt(self, settings: AuthSettings, address: str) -> AsyncIterator[Attempt | None]:
         if not settings.rate_limits_enabled:
             yield None
             return

@@ -7,7 +7,7 @@ the same token can be given again to those who asked for it at the same moment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,9 +151,7 @@ class Sessions:
         counted = _count_refresh(held, now, settings)
         generation = held["generation"] + 1
         expires = now // 1000 + settings.refresh_token_ttl_seconds
-        refresh = self._refresh_token(
-            held["id"], held["userId"], generation, now // 1000, expires
-        )
+        refresh = self._refresh_token(held["id"], held["userId"], generation, now // 1000, expires)
         changed = {
             "generation": generation,
             "refreshDigest": _digest(refresh),
@@ -284,7 +282,7 @@ class Sessions:
 
     # -- activity ---------------------------------------------------------------------------
 
-    def note_activity(self, identity: Identity) -> Awaitable[None] | None:
+    def note_activity(self, identity: Identity) -> Coroutine[Any, Any, None] | None:
         """Work to be run in the background, or None: written at most once a minute."""
         last = identity.session.last_activity_at
         if self._clock.now_ms() - last < _ACTIVITY_MS or identity.session_id in self._noting:

@@ -102,7 +102,7 @@ class StoredSettings:
             if value is not None:
                 _RULES[name].check(name, value)
         stored = await self._stored()
-        wanted = {name: value for name, value in (stored | changes).items() if value is not None}
+        wanted = {name: value for name, value in {**stored, **changes}.items() if value is not None}
         settings = _settings(wanted)
         if settings.password_policy.min_length > settings.password_policy.max_length:
             raise AuthSettingProblem(

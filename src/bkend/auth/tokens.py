@@ -40,9 +40,7 @@ class Claims:
 
     def is_of(self, environment: EnvironmentState) -> bool:
         """Whether the token was made for this environment."""
-        return (
-            self.project_id == environment.project.id and self.environment == environment.name
-        )
+        return self.project_id == environment.project.id and self.environment == environment.name
 
 
 class Tokens:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -24,6 +23,7 @@ from bkend.docs.library import (
     section_of,
 )
 from bkend.docs.render import Heading, render_body
+from bkend.http.base import base_url
 
 EXAMPLE_BASE = "http://127.0.0.1:8000"
 """The address the pages use in examples; a reader sees the one of the server that is asked."""
@@ -31,7 +31,6 @@ EXAMPLE_BASE = "http://127.0.0.1:8000"
 _HERE = Path(__file__).resolve().parent
 _STYLE = (_HERE / "page.css").read_text("utf-8")
 _SCRIPT = (_HERE / "page.js").read_text("utf-8")
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
 def _hash_source(text: str) -> str:
@@ -160,18 +159,12 @@ def site_routes(site: Site) -> list[BaseRoute]:
 def _file(path: Path, request: Request) -> Response:
     content = path.read_bytes()
     if path.suffix == ".md":
-        content = content.replace(EXAMPLE_BASE.encode(), _base_url(request).encode())
+        content = content.replace(EXAMPLE_BASE.encode(), base_url(request).encode())
     return Response(content, media_type=MEDIA_TYPES[path.suffix], headers=_ASSET_HEADERS)
 
 
 def _with_base(html: str, request: Request) -> str:
-    return html.replace(EXAMPLE_BASE, _base_url(request))
-
-
-def _base_url(request: Request) -> str:
-    """Scheme and host of the request; the example's where the Host header is no host."""
-    host = request.headers.get("host", "")
-    return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else EXAMPLE_BASE
+    return html.replace(EXAMPLE_BASE, escape(base_url(request)))
 
 
 def _navigation_item(entry: NavigationEntry, current: str | None) -> str:

@@ -31,6 +31,11 @@ class Equals:
     path: Path
     value: Any
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Equals) and self.path == other.path and _same(self.value, other.value)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
@@ -38,6 +43,14 @@ class OneOf:
 
     path: Path
     values: tuple[Any, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, OneOf)
+            and self.path == other.path
+            and len(self.values) == len(other.values)
+            and all(map(_same, self.values, other.values))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,14 @@ class Compare:
     path: Path
     operator: Comparison
     value: bool | int | float | str
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Compare)
+            and self.path == other.path
+            and self.operator == other.operator
+            and _same(self.value, other.value)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +99,12 @@ class Or:
 
 
 Condition: TypeAlias = "Always | Never | Equals | OneOf | Compare | Exists | Not | And | Or"
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equality that keeps `True` and `1` apart: conditions are keys of remembered queries."""
+    return type(one) is type(other) and bool(one == other)
+
 
 ALWAYS = Always()
 NEVER = Never()

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import apsw
 
 from bkend.store.conditions import Condition
-from bkend.store.documents import SYSTEM_FIELDS, decode, encode, wire_value
+from bkend.store.documents import SYSTEM_FIELDS, decode, encode
 from bkend.store.errors import Conflict, Duplicate, Missing
 from bkend.store.interface import Result
 from bkend.store.operations import Check, Delete, DeleteWhere, Insert, Operation, Update
@@ -39,7 +39,8 @@ def job_of(planners: Planners, operations: Sequence[Operation]) -> Job:
                 case Update():
                     results.append(_update(connection, planner, operation, position))
                 case Delete():
-                    results.append(_delete(connection, planner, operation, position))
+                    _delete(connection, planner, operation, position)
+                    results.append(None)
                 case DeleteWhere():
                     results.append(_delete_where(connection, planner, operation, changes))
                     continue
@@ -81,8 +82,7 @@ def _update(connection: apsw.Connection, planner: Planner, op: Update, position:
         raise Missing(op.collection, op.id)
     _require(connection, planner, op.id, op.guard, position)
     doc, created_by, created_at, updated_at = held
-    # A large integral number is read as a float; it keeps the form it was sent in.
-    fields = {key: wire_value(v) for key, v in decode(doc).items() if key not in SYSTEM_FIELDS}
+    fields = {key: value for key, value in decode(doc).items() if key not in SYSTEM_FIELDS}
     fields.update(op.set)
     for name in op.unset:
         fields.pop(name, None)
@@ -159,9 +159,10 @@ def _duplicate(planner: Planner, error: apsw.ConstraintError, position: int) -> 
     columns of one that does not."""
     physical = planner.physical
     name = physical.collection.name
-    if error.extendedresult == apsw.SQLITE_CONSTRAINT_PRIMARYKEY:
+    code: int = error.extendedresult  # type: ignore[attr-defined]  # the stub lacks it
+    if code == apsw.SQLITE_CONSTRAINT_PRIMARYKEY:
         return Duplicate(name, ("id",), position)
-    if error.extendedresult != apsw.SQLITE_CONSTRAINT_UNIQUE:
+    if code != apsw.SQLITE_CONSTRAINT_UNIQUE:
         return error
     text = str(error)
     for index in physical.collection.indexes:

@@ -292,8 +292,10 @@ def _join(glue: str, parts: list[str], empty: str) -> str:
     return f"({glue.join(parts)})" if parts else empty
 
 
-def json_among(kind: str, value: Any, literals: str) -> int:
-    """SQL function: whether a JSON object or array equals one of the literals, in any key order."""
+def json_among(*arguments: Any) -> int:
+    """SQL function (type, value, literals): whether a JSON object or array equals one of the
+    literals, in any key order."""
+    kind, value, literals = arguments
     if kind not in ("object", "array"):
         return 0
     held = _classed(orjson.loads(value))

@@ -14,7 +14,7 @@ import apsw
 
 from bkend.store.errors import StoreRefused
 from bkend.store.sqlite.external import ChangeFile
-from bkend.store.sqlite.files import check_version, prepare_directory
+from bkend.store.sqlite.files import check_version, prepare_directory, refused
 from bkend.store.sqlite.store import SqliteStore
 
 _READER_THREADS = 4
@@ -24,11 +24,13 @@ _ENVIRONMENT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 class SqliteDatabase:
     """See `bkend.store.interface.Database`. Make it with `await SqliteDatabase.open(...)`."""
 
-    def __init__(self, directory: Path, *, serving: bool, lock: int | None) -> None:
+    def __init__(
+        self, directory: Path, outside: ChangeFile, *, serving: bool, lock: int | None
+    ) -> None:
         self._directory = directory
         self._serving = serving
         self._lock = lock
-        self._outside = ChangeFile(directory / "changes")
+        self._outside = outside
         self._pool = ThreadPoolExecutor(_READER_THREADS, thread_name_prefix="reader")
         self._environments: dict[str, SqliteStore] = {}
         self._opening = asyncio.Lock()
@@ -43,13 +45,20 @@ class SqliteDatabase:
         """
         check_version()
         prepare_directory(directory)
-        lock = _take_lock(directory) if serving else None
+        lock: int | None = None
+        outside: ChangeFile | None = None
         try:
-            database = cls(directory, serving=serving, lock=lock)
+            lock = _take_lock(directory) if serving else None
+            outside = ChangeFile(directory / "changes")
+            database = cls(directory, outside, serving=serving, lock=lock)
             database._control = database._open(directory / "control.db")
-        except BaseException:
+        except BaseException as error:
+            if outside is not None:
+                outside.close()
             if lock is not None:
                 os.close(lock)
+            if isinstance(error, OSError):
+                raise refused(error, directory) from error
             raise
         return database
 
@@ -74,12 +83,13 @@ class SqliteDatabase:
         return found
 
     async def drop_environment(self, environment_id: str) -> None:
-        store = self._environments.pop(environment_id, None)
-        if store is not None:
-            await store.close()
         path = self._environment_file(environment_id)
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        async with self._opening:
+            store = self._environments.pop(environment_id, None)
+            if store is not None:
+                await store.close()
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
 
     def _environment_file(self, environment_id: str) -> Path:
         if not _ENVIRONMENT_ID.match(environment_id):
@@ -107,6 +117,8 @@ def _take_lock(directory: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
     except BlockingIOError:
         holder = os.read(descriptor, 20).decode(errors="replace").strip()
         os.close(descriptor)
@@ -114,6 +126,7 @@ def _take_lock(directory: Path) -> int:
             f"another server (process {holder or 'unknown'}) is already serving {directory}; "
             f"stop it first, or give this one its own --data directory"
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor

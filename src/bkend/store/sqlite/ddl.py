@@ -44,9 +44,7 @@ class Physical:
         for index in self.collection.indexes:
             path = index.fields[0][0]
             if path not in SYSTEM_COLUMNS:
-                found.setdefault(
-                    tuple(path.split(".")), f"{self.index_names[index.name]}_odd"
-                )
+                found.setdefault(tuple(path.split(".")), f"{self.index_names[index.name]}_odd")
         return found
 
 

@@ -46,6 +46,7 @@ def open_file(path: Path) -> apsw.Connection:
     """A connection with the pragmas every connection of ours has."""
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     existed = path.exists()
+    connection: apsw.Connection | None = None
     try:
         connection = apsw.Connection(str(path), flags=flags)
         connection.set_busy_timeout(_BUSY_MILLISECONDS)
@@ -58,14 +59,23 @@ def open_file(path: Path) -> apsw.Connection:
         connection.create_scalar_function("json_among", json_among, 3, deterministic=True)
         if connection.readonly("main"):
             raise StoreRefused(f"{path} is read-only; its owner must be the user that serves it")
-    except apsw.Error as error:
-        raise StoreRefused(_reason(error, path)) from error
-    except OSError as error:
-        raise StoreRefused(f"cannot open {path}: {os.strerror(error.errno or 0)}") from error
+    except (apsw.Error, OSError, StoreRefused) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, StoreRefused):
+            raise
+        raise refused(error, path) from error
     return connection
 
 
-def _reason(error: apsw.Error, path: Path) -> str:
+def refused(error: apsw.Error | OSError, path: Path) -> StoreRefused:
+    """Why a file cannot be opened, in words for the operator."""
+    return StoreRefused(_reason(error, path))
+
+
+def _reason(error: apsw.Error | OSError, path: Path) -> str:
+    if isinstance(error, OSError):
+        return f"cannot open {path}: {os.strerror(error.errno or 0)}"
     if isinstance(error, (apsw.NotADBError, apsw.CorruptError)):
         return (
             f"{path} is damaged or not a database of this program. Nothing was changed. "
@@ -88,6 +98,8 @@ def unavailable(error: apsw.Error) -> StoreUnavailable:
         return StoreUnavailable("the database has become read-only; nothing was stored")
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return StoreUnavailable("the database file is damaged; restore it from a backup")
+    if isinstance(error, apsw.IOError):
+        return StoreUnavailable("the disk failed to read or write; nothing was stored")
     if isinstance(error, apsw.BusyError):
         return StoreUnavailable("another program keeps the database locked; nothing was stored")
     return StoreUnavailable(f"the database failed: {error}")

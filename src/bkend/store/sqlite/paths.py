@@ -80,8 +80,7 @@ def reached(path: Path, bind: Callable[[Any], str]) -> str:
             [bind(int(segment)) if _is_decimal(segment) else "NULL" for segment in path[1:]]
         )
         walk.append(
-            f"SELECT k+1,c.type,c.value FROM w,json_each({_as('array', 'w')}) c "
-            f"WHERE c.key={index}"
+            f"SELECT k+1,c.type,c.value FROM w,json_each({_as('array', 'w')}) c WHERE c.key={index}"
         )
     return (
         f"RECURSIVE w(k,type,value) AS ({' UNION ALL '.join(walk)}),"

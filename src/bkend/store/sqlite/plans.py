@@ -76,9 +76,7 @@ class Planner:
         compiler = Compiler(lambda path: self._holding_of(connection, path, None))
         return compiler.condition(condition), compiler.values
 
-    def _compile(
-        self, connection: apsw.Connection, query: Find, snapshot: int | None
-    ) -> Statement:
+    def _compile(self, connection: apsw.Connection, query: Find, snapshot: int | None) -> Statement:
         assumed: dict[Path, Holding] = {}
 
         def holding(path: Path) -> Holding:
@@ -100,9 +98,7 @@ class Planner:
         )
         return Statement(page, total, tuple(compiler.values), total_values, tuple(assumed.items()))
 
-    def _holding_of(
-        self, connection: apsw.Connection, path: Path, snapshot: int | None
-    ) -> Holding:
+    def _holding_of(self, connection: apsw.Connection, path: Path, snapshot: int | None) -> Holding:
         index = self._odd_index.get(path)
         if index is None:
             return "any"

@@ -97,9 +97,7 @@ class Reader:
                 self._deadline = perf_counter() + budget
                 return work(self._inline, self._number)
             self.release()
-            with self._inline:
-                self._deadline = perf_counter() + budget
-                return work(self._inline, None)
+            return self._alone(work, budget)
         except (apsw.InterruptError, apsw.SQLError):
             raise
         except apsw.Error as error:
@@ -107,6 +105,13 @@ class Reader:
             raise unavailable(error) from error
         finally:
             self._deadline = math.inf
+
+    def _alone(self, work: Work[T], budget: float) -> T:
+        with self._inline:
+            self._deadline = perf_counter() + budget
+            outcome = work(self._inline, None)
+            self._deadline = math.inf
+        return outcome
 
     def _remember_slow(self, shape: object) -> None:
         """The memory is small and forgets the oldest, so a kind gets its chance again."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import apsw
 
@@ -17,12 +18,14 @@ from bkend.store.operations import Operation
 from bkend.store.sqlite import ddl
 from bkend.store.sqlite.apply import is_single_statement, job_of
 from bkend.store.sqlite.external import ChangeFile
-from bkend.store.sqlite.files import open_file, unavailable
-from bkend.store.sqlite.plans import Planner, Statement
+from bkend.store.sqlite.files import open_file, refused
+from bkend.store.sqlite.plans import Planner
 from bkend.store.sqlite.reader import Reader
 from bkend.store.sqlite.writer import Changes, Writer
 
 _REMEMBERED_TOTALS = 1024
+
+Planners: TypeAlias = dict[str, Planner]
 
 
 class SqliteStore:
@@ -38,8 +41,10 @@ class SqliteStore:
     ) -> None:
         loop = asyncio.get_running_loop()
         self.path = path
+        self._serving = serving
         self._outside = changed_outside
         self._outside_seen = changed_outside.raw
+        self._data_version = 0
         self._commits = 0
         self._counters: dict[str, int] = {}
         self._everything = 0
@@ -47,16 +52,20 @@ class SqliteStore:
         self._totals: dict[tuple[str, tuple[Any, ...]], tuple[int, int]] = {}
         connection = open_file(path)
         try:
-            self._planners = _prepare(connection)
-        except apsw.Error as error:
+            self._planners = _prepare(connection, path)
+            self._reader = Reader(path, loop, pool, lambda: self._commits, hold_snapshots=serving)
+        except BaseException:
             connection.close()
-            raise unavailable(error) from error
-        self._reader = Reader(path, loop, pool, lambda: self._commits, hold_snapshots=serving)
+            raise
+        # The writer thread's own: what is defined, and what its open transaction defines.
+        self._written = self._writing = self._planners
+        self._written_for = self._outside_seen
         self._writer = Writer(
             connection,
             loop,
             name=path.stem,
             external=None if serving else changed_outside,
+            beginning=self._begin_writing,
             committed=self._count_changes,
             delivered=self._tell_listeners,
             checkpointing=self._set_checkpointing,
@@ -65,35 +74,62 @@ class SqliteStore:
     # -- reads ------------------------------------------------------------------------------
 
     async def get(self, collection: str, id: str) -> bytes | None:
-        sql = f"SELECT CAST(doc AS BLOB) FROM {self._planner(collection).physical.table} WHERE id=?"
-        found: bytes | None = await self._reader.run(lambda c: c.execute(sql, (id,)).get, sql)
-        return found
+        self._catch_up()
+        planner = self._planner(collection)
+        sql = f"SELECT CAST(doc AS BLOB) FROM {planner.physical.table} WHERE id=?"
+
+        def work(connection: apsw.Connection, snapshot: int | None) -> bytes | None:
+            found: bytes | None = connection.execute(sql, (id,)).get
+            return found
+
+        try:
+            return await self._reader.run(work, sql)
+        except UnicodeEncodeError:  # half a surrogate pair: no document has such an id
+            return None
+        except apsw.SQLError:
+            if await self._is_current(collection, planner):
+                raise
+            return await self.get(collection, id)
 
     async def find(self, query: Find) -> Page:
+        self._catch_up()
         planner = self._planner(query.collection)
+        try:
+            return await self._find(planner, query)
+        except apsw.SQLError:
+            if await self._is_current(query.collection, planner):
+                raise
+            return await self.find(query)
+
+    async def _find(self, planner: Planner, query: Find) -> Page:
         counter = self.changes(query.collection)
-        statement = self._reader.inline(lambda c: planner.statement(c, query, counter))
+        statement = self._reader.inline(lambda c, snapshot: planner.statement(c, query, snapshot))
         key = (statement.total, statement.total_values)
         cached = self._totals.get(key)
-        if cached is not None and cached[0] == counter:
-            total: int | None = cached[1]
-        else:
-            total = None
+        total = cached[1] if cached is not None and cached[0] == counter else None
 
-        def work(connection: apsw.Connection) -> tuple[bytes, int]:
-            held = _current(planner, connection, statement, query, counter, self.changes)
+        def work(connection: apsw.Connection, snapshot: int | None) -> tuple[bytes, int]:
+            held = statement
+            if not planner.holds(connection, held, snapshot):
+                held = planner.statement(connection, query, snapshot)
             items: bytes = connection.execute(held.page, held.page_values).get
             if total is not None:
                 return items, total
             return items, connection.execute(held.total, held.total_values).get
 
-        items, found = await self._reader.run(work, statement.page)
+        items, found = await self._reader.run(work, (statement.page, total is None))
         if total is None:
             self._remember_total(key, counter, found)
         return Page(items, found)
 
     async def count(self, collection: str, where: Condition = ALWAYS) -> int:
         return (await self.find(Find(collection, where, limit=0))).total
+
+    async def _is_current(self, collection: str, planner: Planner) -> bool:
+        """Whether the planner still fits the tables, which change just before we learn of it."""
+        await self._writer.submit(lambda connection, changes: None)
+        self.refresh()
+        return self._planners.get(collection) is planner
 
     def _remember_total(self, key: tuple[str, tuple[Any, ...]], counter: int, total: int) -> None:
         if len(self._totals) >= _REMEMBERED_TOTALS:
@@ -103,9 +139,10 @@ class SqliteStore:
     # -- writes -----------------------------------------------------------------------------
 
     async def commit(self, operations: Sequence[Operation]) -> list[Result]:
+        self._catch_up()
         for operation in operations:
             self._planner(operation.collection)
-        job = job_of(self._planner, operations)
+        job = job_of(self._writing_planner, operations)
         results: list[Result] = await self._writer.submit(
             job, single_statement=is_single_statement(operations)
         )
@@ -118,59 +155,71 @@ class SqliteStore:
         return planner.physical.collection if planner else None
 
     async def define(self, *collections: Collection) -> None:
-        def run(connection: apsw.Connection, changes: Changes) -> dict[str, ddl.Physical]:
+        def run(connection: apsw.Connection, changes: Changes) -> None:
             for collection in collections:
                 ddl.define(connection, collection)
                 changes[collection.name] = None
-            return ddl.load(connection)
+            self._writing = _load(connection)
 
-        await self._redefine(run)
+        await self._writer.submit(run)
 
     async def drop(self, collection: str) -> None:
-        def run(connection: apsw.Connection, changes: Changes) -> dict[str, ddl.Physical]:
+        def run(connection: apsw.Connection, changes: Changes) -> None:
             ddl.drop(connection, collection)
             changes[collection] = None
-            return ddl.load(connection)
+            self._writing = _load(connection)
 
-        await self._redefine(run)
-
-    async def _redefine(
-        self, run: Callable[[apsw.Connection, Changes], dict[str, ddl.Physical]]
-    ) -> None:
-        def run_and_install(connection: apsw.Connection, changes: Changes) -> None:
-            loaded = run(connection, changes)
-            # Later jobs of the same group must already see the new tables.
-            self._planners = {name: Planner(physical) for name, physical in loaded.items()}
-
-        try:
-            await self._writer.submit(run_and_install)
-        except BaseException:
-            self._reload_definitions()
-            raise
-
-    def _reload_definitions(self) -> None:
-        loaded = self._reader.inline(ddl.load)
-        self._planners = {name: Planner(physical) for name, physical in loaded.items()}
+        await self._writer.submit(run)
 
     def _planner(self, collection: str) -> Planner:
-        try:
-            return self._planners[collection]
-        except KeyError:
-            raise UnknownCollection(collection) from None
+        return _named(self._planners, collection)
+
+    def _writing_planner(self, collection: str) -> Planner:
+        return _named(self._writing, collection)
+
+    def _begin_writing(self, connection: apsw.Connection) -> None:
+        """Start from what is committed; nobody else can define anything until we are done."""
+        outside = self._outside.raw
+        if not self._serving or outside != self._written_for or outside[0] % 2:
+            self._written_for = outside
+            self._written = _load(connection)
+        self._writing = self._written
+
+    def _reload_definitions(self) -> None:
+        while True:
+            commits = self._commits
+            self._planners = self._reader.inline(lambda connection, snapshot: _load(connection))
+            if self._commits == commits:  # else the writer may have defined more meanwhile
+                return
 
     # -- changes ----------------------------------------------------------------------------
 
     def changes(self, collection: str) -> int:
+        self._catch_up()
         return self._counters.get(collection, 0) + self._everything
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
     def refresh(self) -> None:
-        if self._outside.raw == self._outside_seen and not self._outside_seen[0] % 2:
+        if not self._serving:
+            self._catch_up()
+        elif self._outside.raw != self._outside_seen or self._outside_seen[0] % 2:
+            if self._outside.settled():
+                self._outside_seen = self._outside.raw
+            self._forget()
+
+    def _catch_up(self) -> None:
+        """In a command's process, notice commits of the server, which does not mark them."""
+        if self._serving:
             return
-        if self._outside.settled():
-            self._outside_seen = self._outside.raw
+        version = self._reader.inline(lambda c, snapshot: c.execute("PRAGMA data_version").get)
+        if version != self._data_version:
+            self._data_version = version
+            self._forget()
+
+    def _forget(self) -> None:
+        """Anything may have changed."""
         self._commits += 1
         self._everything += 1
         self._reload_definitions()
@@ -178,10 +227,13 @@ class SqliteStore:
             listener("*", None)
 
     def _count_changes(self, changes: Changes) -> None:
-        # The snapshot number first: whoever sees a new counter must also take a new snapshot.
+        # The snapshot number first: whoever sees a new counter, or new definitions, must also
+        # take a new snapshot.
         self._commits += 1
         for collection in changes:
             self._counters[collection] = self._counters.get(collection, 0) + 1
+        if self._writing is not self._written:
+            self._planners = self._written = self._writing
 
     def _tell_listeners(self, changes: Changes) -> None:
         for collection, ids in changes.items():
@@ -193,12 +245,22 @@ class SqliteStore:
 
     # -- upkeep -----------------------------------------------------------------------------
 
+    async def ping(self) -> None:
+        """Read and write once; raises `StoreUnavailable` when either does not work."""
+        await self._writer.submit(
+            lambda c, changes: c.execute("UPDATE bkend_format SET version=version")
+        )
+        await self._reader.run(lambda c, snapshot: c.execute("SELECT 1").get, "ping")
+
     async def check_integrity(self) -> list[str]:
-        def work(connection: apsw.Connection) -> list[str]:
-            rows = [text for (text,) in connection.execute("PRAGMA integrity_check")]
+        def work(connection: apsw.Connection, snapshot: int | None) -> list[str]:
+            try:
+                rows = [text for (text,) in connection.execute("PRAGMA integrity_check")]
+            except (apsw.CorruptError, apsw.NotADBError) as error:
+                return [str(error)]
             return [] if rows == ["ok"] else rows
 
-        return await self._reader.run(work, "integrity")
+        return await self._reader.run(work, "integrity", seconds=math.inf)
 
     async def close(self) -> None:
         """Finish the accepted writes, then close every connection."""
@@ -207,23 +269,23 @@ class SqliteStore:
         self._reader.close()
 
 
-def _prepare(connection: apsw.Connection) -> dict[str, Planner]:
-    connection.execute("BEGIN IMMEDIATE")
-    ddl.prepare(connection)
-    loaded = ddl.load(connection)
-    connection.execute("COMMIT")
-    return {name: Planner(physical) for name, physical in loaded.items()}
+def _prepare(connection: apsw.Connection, path: Path) -> Planners:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        ddl.prepare(connection)
+        loaded = _load(connection)
+        connection.execute("COMMIT")
+    except apsw.Error as error:
+        raise refused(error, path) from error
+    return loaded
 
 
-def _current(
-    planner: Planner,
-    connection: apsw.Connection,
-    statement: Statement,
-    query: Find,
-    counter: int,
-    changes: Callable[[str], int],
-) -> Statement:
-    """The statement, compiled anew when the collection changed since it was chosen."""
-    if changes(query.collection) == counter:
-        return statement
-    return Planner(planner.physical).statement(connection, query, counter)
+def _load(connection: apsw.Connection) -> Planners:
+    return {name: Planner(physical) for name, physical in ddl.load(connection).items()}
+
+
+def _named(planners: Planners, collection: str) -> Planner:
+    try:
+        return planners[collection]
+    except KeyError:
+        raise UnknownCollection(collection) from None

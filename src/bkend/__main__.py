@@ -1,0 +1,5 @@
+"""`python -m bkend`."""
+
+from bkend.cli import main
+
+main()
