@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from bkend import __version__
 from bkend.auth.api import router as auth_router
@@ -18,7 +19,6 @@ from bkend.docs import routes as docs_routes
 from bkend.errors import ApiError, InvalidParameters, MethodNotAllowed, NotFound
 from bkend.http.addresses import parse_networks
 from bkend.http.application import Application
-from bkend.http.exchange import Exchange, error_body
 from bkend.http.gate import Background, Gate
 from bkend.http.health import health_routes
 from bkend.http.limits import Buckets, parse_rate_limit
@@ -69,9 +69,9 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     app.router.routes.extend(docs_routes)
     app.router.routes.extend(health_routes(core, metrics))
     app.add_api_route("/", _to_console, include_in_schema=False)
-    app.add_exception_handler(ApiError, _answer_refusal)
-    app.add_exception_handler(RequestValidationError, _answer_malformed)
-    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(RequestValidationError, _refuse_malformed)
+    app.add_exception_handler(HTTPException, _refuse_http)
+    app.add_exception_handler(Exception, _leave)
     return app
 
 
@@ -79,33 +79,33 @@ async def _to_console() -> RedirectResponse:
     return RedirectResponse("/console/")
 
 
-def _refusal(request: Request, error: ApiError) -> Response:
-    exchange: Exchange = request.scope["bkend.exchange"]
-    return Response(
-        error_body(error, exchange.request_id),
-        error.status,
-        {**error.headers, "Cache-Control": "no-store"},
-        "application/json; charset=utf-8",
-    )
+class _Nothing(Response):
+    """Sends nothing: the application around answers every refusal and fault, in one place."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pass
 
 
-async def _answer_refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
-    return _refusal(request, error)
+async def _leave(request: Request, error: Exception) -> Response:
+    """Starlette raises the error again once it was handled."""
+    return _Nothing()
 
 
-async def _answer_malformed(request: Request, error: Exception) -> Response:
+async def _refuse_malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if request.url.path.startswith("/v1/auth/"):
-        return _refusal(request, invalid_request(error.errors()))
-    return _refusal(request, InvalidParameters())
+        raise invalid_request(error.errors()) from None
+    raise InvalidParameters from None
 
 
-async def _answer_http(request: Request, error: Exception) -> Response:
+async def _refuse_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, ApiError):  # while the body was read
+        raise error.__cause__
     if error.status_code == 405:
-        allowed = sorted({part.strip() for part in (error.headers or {}).get("Allow", "").split(",") if part.strip()})
-        return _refusal(request, MethodNotAllowed(request.method, allowed or ["GET"]))
+        named = (error.headers or {}).get("Allow", "").split(",")
+        allowed = sorted({method.strip() for method in named} - {""})
+        raise MethodNotAllowed(request.method, allowed or ["GET"]) from None
     if error.status_code == 404:
-        return _refusal(request, NotFound())
-    return _refusal(request, InvalidParameters(str(error.detail)))
+        raise NotFound from None
+    raise InvalidParameters(str(error.detail)) from None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
-import typer
+import typer.main
 
 import bkend
 from bkend.cli import app
@@ -17,6 +18,7 @@ from bkend.docs.library import docs_directory
 from bkend.settings import Settings
 
 SOURCE = Path(bkend.__file__).parent
+ROOT = docs_directory().parent
 REFERENCE = docs_directory() / "reference"
 CODE = re.compile(r"(auth|data|common|user|table|environment)/[a-z-]+")
 
@@ -37,13 +39,13 @@ def codes_of_the_page() -> set[str]:
     return set(re.findall(r"^\| `([a-z]+/[a-z-]+)` \| \d{3} \|", page, re.MULTILINE))
 
 
-def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Every command below `command` that does something, by the words that call it."""
-    if isinstance(command, click.Group):
-        for name, child in command.commands.items():
-            yield from commands(child, f"{path} {name}")
-    else:
-        yield path, command
+def commands(command: Any, path: str) -> Iterator[tuple[str, list[str]]]:
+    """Every command below `command` that does something: its words, its options and arguments."""
+    children: dict[str, Any] = getattr(command, "commands", {})
+    for name, child in children.items():
+        yield from commands(child, f"{path} {name}")
+    if not children:
+        yield path, [max(parameter.opts, key=len) for parameter in command.params]
 
 
 COMMANDS = dict(commands(typer.main.get_command(app), "bkend"))
@@ -57,6 +59,15 @@ def section(heading: str) -> str:
     )
     assert match, f"docs/reference/cli.md has no section {heading!r}"
     return match.group(1)
+
+
+def dependencies() -> set[str]:
+    """The packages that pyproject.toml and requirements/*.in name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = list(project["dependencies"])
+    for path in (ROOT / "requirements").glob("*.in"):
+        lines += [line for line in path.read_text("utf-8").splitlines() if line[:1].isalpha()]
+    return {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines}
 
 
 def test_every_error_code_is_documented() -> None:
@@ -83,11 +94,17 @@ def test_every_documented_setting_exists() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_is_documented(name: str) -> None:
     text = section(name)
-    for parameter in COMMANDS[name].params:
-        shown = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.name
-        assert str(shown).lower() in text.lower(), f"{name} {shown}"
+    for option in COMMANDS[name]:
+        shown = option if option.startswith("--") else option.upper()
+        assert re.search(rf"`{shown}[ `]", text), f"{name} {shown}"
 
 
 def test_every_documented_command_exists() -> None:
     page = (REFERENCE / "cli.md").read_text("utf-8")
     assert set(re.findall(r"^## (bkend .+)$", page, re.MULTILINE)) <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize("package", sorted(dependencies()))
+def test_every_dependency_is_explained(package: str) -> None:
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/dependencies.md").read_text("utf-8"), re.M)
+    assert any(f"`{package}`" in row for row in rows)

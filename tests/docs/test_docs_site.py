@@ -232,6 +232,7 @@ def test_equal_headings_get_different_anchors() -> None:
         ("../reference/cli.md", "/docs/reference/cli"),
         ("flow.svg", "/docs/guides/flow.svg"),
         ("#here", "#here"),
+        ("/console/", "/console/"),
         ("https://example.com/a.md", "https://example.com/a.md"),
     ],
 )

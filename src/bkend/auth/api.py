@@ -23,9 +23,10 @@ from bkend.auth.errors import MagicLinkDisabled, UserNotFound
 from bkend.auth.identity import Identity, UserGone
 from bkend.auth.sessions import Client
 from bkend.auth.shapes import AuthResult, AuthUser, Message, SessionList, TokenPair
+from bkend.http.bodies import JsonRoute
 from bkend.http.dependencies import REFUSALS, CurrentAuth, CurrentExchange, SignedIn, signed_in
 
-router = APIRouter(prefix="/v1/auth", tags=["auth"], responses=REFUSALS)
+router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=REFUSALS)
 
 _LARGEST_PAGE = 100
 
@@ -84,7 +85,7 @@ def _whole_number(value: object) -> object:
     return value
 
 
-_FromOne = Annotated[int, BeforeValidator(_whole_number), Field(ge=1)]
+_FromOne = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
 
 
 async def _client(exchange: CurrentExchange) -> Client:

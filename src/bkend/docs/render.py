@@ -50,7 +50,7 @@ def render_body(markdown: str, file: str) -> Body:
 def link_target(href: str, file: str) -> str:
     """Turn a link between files of the docs folder into one between pages; leave others alone."""
     parts = urlsplit(href)
-    if parts.scheme or parts.netloc or not parts.path:
+    if parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
         return href
     target = posixpath.normpath(posixpath.join(posixpath.dirname(file), parts.path))
     if target.endswith(".md"):

@@ -4,7 +4,14 @@ X-Forwarded-For)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import TypeAlias
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -21,35 +28,39 @@ def client_address(
     """The client's address, and whether it is known to be the real one.
 
     Walks `X-Forwarded-For` from the right through trusted proxies only. A header from a peer
-    that is not trusted is ignored, and the address then is the peer's, but not "known".
+    that is not trusted is ignored, and the address then is the peer's, but not "known". When
+    every hop is trusted, the first of them is the client.
     """
     if forwarded_for is None:
         return peer, True
     if not _is_trusted(peer, trusted):
         return peer, False
+    hop = peer
     for hop in reversed([part.strip() for part in forwarded_for.split(",")]):
-        if not _is_address(hop):
+        if _address(hop) is None:
             return peer, False
         if not _is_trusted(hop, trusted):
-            return hop, True
-    return peer, True
+            break
+    return hop, True
 
 
 def is_loopback(address: str) -> bool:
     """Whether the address is this machine's own."""
-    return _is_address(address) and ip_address(address).is_loopback
+    found = _address(address)
+    return found is not None and found.is_loopback
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """The address, None when it is none. A socket for both families maps IPv4 into IPv6."""
     try:
-        ip_address(text)
+        found = ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
 
 
 def _is_trusted(text: str, trusted: Sequence[Network]) -> bool:
-    if not trusted or not _is_address(text):
+    if not trusted:
         return False
-    address = ip_address(text)
-    return any(address in network for network in trusted)
+    address = _address(text)
+    return address is not None and any(address in network for network in trusted)

@@ -14,7 +14,15 @@ from typing import Any, TypeAlias
 import structlog
 
 from bkend.clock import Clock
-from bkend.errors import ApiError, InternalError, NotFound, Timeout, Unavailable, UriTooLong
+from bkend.errors import (
+    ApiError,
+    InternalError,
+    NotFound,
+    PayloadTooLarge,
+    Timeout,
+    Unavailable,
+    UriTooLong,
+)
 from bkend.http.addresses import Network, client_address
 from bkend.http.exchange import (
     PREFLIGHT,
@@ -29,12 +37,14 @@ from bkend.http.exchange import (
 from bkend.http.gate import Background, Gate
 from bkend.http.metrics import Metrics
 from bkend.records.api import handle_records
-from bkend.store import Database, QueryTimeout, StoreUnavailable
+from bkend.store import Database, DocumentTooLarge, QueryTimeout, StoreUnavailable
 
 AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LONGEST_TARGET = 64 * 1024
-FIXED_WORDS = frozenset({"auth", "users", "files", "data", "health", "docs", "mcp", "img", "cdn", "storage"})
+FIXED_WORDS = frozenset(
+    {"auth", "users", "files", "data", "health", "docs", "mcp", "img", "cdn", "storage"}
+)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("bkend.http")
@@ -74,14 +84,16 @@ class Application:
             return
         exchange = Exchange(scope, receive, send, f"{self._process}{next(self._numbers):08x}")
         scope["bkend.exchange"] = exchange
-        self._control.refresh()
-        self._set_address(exchange)
         try:
+            self._control.refresh()
+            self._set_address(exchange)
             await self._route(exchange)
         except Disconnected:
             exchange.status = 499
         except ApiError as error:
             await self._refuse(exchange, error)
+        except DocumentTooLarge:
+            await self._refuse(exchange, PayloadTooLarge("The record is larger than 16 MiB"))
         except QueryTimeout:
             await self._refuse(exchange, Timeout())
         except StoreUnavailable as error:
@@ -153,9 +165,10 @@ class Application:
         scope: dict[str, Any] = dict(exchange.scope)
         if exchange.path.startswith("/v1/"):
             scope["headers"] = _as_json(scope["headers"])
-        await self._fixed(scope, exchange.receive, send)
-        route = scope.get("route")
-        exchange.route = getattr(route, "path", None) or "unmatched"
+        try:
+            await self._fixed(scope, exchange.receive, send)
+        finally:
+            exchange.route = getattr(scope.get("route"), "path", "unmatched")
         if exchange.status == 0:
             raise NotFound
 

@@ -32,6 +32,8 @@ class Exchange:
     """A request with its parsed headers, and the headers that every answer to it carries."""
 
     __slots__ = (
+        "_receive",
+        "_received",
         "address",
         "address_known",
         "caller",
@@ -41,7 +43,6 @@ class Exchange:
         "method",
         "path",
         "rate",
-        "receive",
         "request_id",
         "route",
         "scope",
@@ -52,7 +53,8 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         self.scope = scope
-        self.receive = receive
+        self._receive = receive
+        self._received = 0
         self.send = send
         self.request_id = request_id
         self.method: str = scope["method"]
@@ -77,27 +79,28 @@ class Exchange:
         token = value[7:].strip().decode("latin-1")
         return None if not token or token.startswith(("pk_", "sk_")) else token
 
-    async def body(self) -> bytes:
-        """The whole body; raises PayloadTooLarge as soon as it is known to be over the limit."""
-        declared = self.headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > BODY_LIMIT:
-            raise PayloadTooLarge
-        message = await self.receive()
-        chunk: bytes = message.get("body", b"")
-        if message["type"] == "http.request" and not message.get("more_body"):
-            if len(chunk) > BODY_LIMIT:
+    async def receive(self) -> Message:
+        """The next ASGI message; raises PayloadTooLarge once the body is known to be too large."""
+        if not self._received:
+            declared = self.headers.get(b"content-length", b"0")
+            if declared.isdigit() and int(declared) > BODY_LIMIT:
                 raise PayloadTooLarge
-            return chunk
-        parts, size = [chunk], len(chunk)
-        while message.get("more_body"):
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > BODY_LIMIT:
+            raise PayloadTooLarge
+        return message
+
+    async def body(self) -> bytes:
+        """The whole body; raises PayloadTooLarge, and Disconnected when it stays incomplete."""
+        parts: list[bytes] = []
+        while True:
             message = await self.receive()
             if message["type"] != "http.request":
                 raise Disconnected
             parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > BODY_LIMIT:
-                raise PayloadTooLarge
-        return b"".join(parts)
+            if not message.get("more_body"):
+                return b"".join(parts)
 
     # -- answers ----------------------------------------------------------------------------
 
@@ -134,7 +137,7 @@ class Exchange:
 
     async def refuse(self, error: ApiError) -> None:
         """Send the one error body."""
-        extra = [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in error.headers.items()]
+        extra = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
         if b"x-ratelimit-limit" in dict(extra):
             self.rate = None
         await self.answer(error.status, error_body(error, self.request_id), extra)

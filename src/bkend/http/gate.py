@@ -1,4 +1,5 @@
-"""The checks before any endpoint of `/v1`, in the order of 20 §1.3: key, token, rate, environment."""
+"""The checks before any endpoint of `/v1`, as 20 §1.3 orders them: key, token, rate,
+environment."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from bkend.clock import Clock
 from bkend.ids import prefixed, project_id
 from bkend.manage.control import ENVIRONMENTS, ORGANIZATIONS, PROJECTS
 from bkend.manage.keys import Keys
-from bkend.store import Condition, Duplicate, Equals, Find, Insert, Store, all_of
+from bkend.store import ALWAYS, Condition, Duplicate, Equals, Find, Insert, Store, all_of
 from bkend.store.documents import format_time
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,48}[a-z0-9])\Z")
@@ -37,6 +37,17 @@ class Bootstrap:
     management_token: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An environment and what it belongs to."""
+
+    organization_id: str
+    project_id: str
+    project_slug: str
+    environment_id: str
+    environment: str
+
+
 class Hierarchy:
     """Reads and first writes of organizations, projects and environments."""
 
@@ -47,20 +58,60 @@ class Hierarchy:
 
     async def environment(self, project_slug: str, name: str) -> dict[str, Any]:
         """The environment document by project slug (or id) and name; HierarchyProblem if none."""
-        project = await self._one(PROJECTS, Equals(("slug",), project_slug))
+        return await self._named_environment(await self._named_project(project_slug), name)
+
+    async def place(self, project_slug: str | None, name: str | None) -> Place:
+        """The named environment; what is None must be the only one. HierarchyProblem if none."""
+        project = await self._named_project(project_slug)
+        found = await self._named_environment(project, name)
+        return Place(
+            organization_id=project["organizationId"],
+            project_id=project["id"],
+            project_slug=project["slug"],
+            environment_id=found["id"],
+            environment=found["environment"],
+        )
+
+    async def project_slugs(self) -> dict[str, str]:
+        """Slugs by project id, of up to 500 projects."""
+        page = await self._store.find(Find(PROJECTS, limit=500))
+        return {project["id"]: project["slug"] for project in orjson.loads(page.items)}
+
+    async def _named_project(self, slug: str | None) -> dict[str, Any]:
+        if slug is None:
+            return await self._only(PROJECTS, "slug", ALWAYS, "project")
+        project = await self._one(PROJECTS, Equals(("slug",), slug))
         if project is None:
-            project = await self._one(PROJECTS, Equals(("id",), project_slug))
+            project = await self._one(PROJECTS, Equals(("id",), slug))
         if project is None:
             raise HierarchyProblem(
-                f"there is no project {project_slug!r}{await self._known(PROJECTS, 'slug')}"
+                f"there is no project {slug!r}{await self._known(PROJECTS, 'slug')}"
             )
+        return project
+
+    async def _named_environment(self, project: dict[str, Any], name: str | None) -> dict[str, Any]:
         of_project = Equals(("projectId",), project["id"])
+        if name is None:
+            return await self._only(ENVIRONMENTS, "environment", of_project, "environment")
         found = await self._one(ENVIRONMENTS, all_of(of_project, Equals(("environment",), name)))
         if found is None:
             known = await self._known(ENVIRONMENTS, "environment", of_project)
             raise HierarchyProblem(
                 f"project {project['slug']!r} has no environment {name!r}{known}"
             )
+        return found
+
+    async def _only(
+        self, collection: str, field: str, where: Condition, word: str
+    ) -> dict[str, Any]:
+        """The one document that there is; HierarchyProblem when there are none or several."""
+        page = await self._store.find(Find(collection, where, descending=False, limit=1))
+        if page.total == 0:
+            raise HierarchyProblem(f"there is no {word} yet; run `bkend init`")
+        if page.total > 1:
+            known = await self._known(collection, field, where)
+            raise HierarchyProblem(f"there are several; name one {word}{known}")
+        found: dict[str, Any] = orjson.loads(page.items)[0]
         return found
 
     async def bootstrap(
@@ -192,15 +243,13 @@ class Hierarchy:
         found = orjson.loads(page.items)
         return found[0] if found else None
 
-    async def _known(self, collection: str, field: str, where: Condition | None = None) -> str:
-        query = Find(collection, limit=20) if where is None else Find(collection, where, limit=20)
+    async def _known(self, collection: str, field: str, where: Condition = ALWAYS) -> str:
+        query = Find(collection, where, limit=20)
         names = [item[field] for item in orjson.loads((await self._store.find(query)).items)]
         return f"; known: {', '.join(sorted(names))}" if names else ""
 
 
-def _check_names(
-    organization: str | None, project: str | None, environment: str | None
-) -> None:
+def _check_names(organization: str | None, project: str | None, environment: str | None) -> None:
     if organization is not None and not 1 <= len(organization.strip()) <= 100:
         raise HierarchyProblem("the name of an organization has 1 to 100 characters")
     if project is not None and not SLUG.match(project):

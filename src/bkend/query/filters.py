@@ -54,9 +54,8 @@ def parse_path(parameter: str, text: str) -> Path:
     """A dotted path; `_id` means `id`. Raises InvalidData on a malformed one."""
     segments = tuple(text.split("."))
     if len(text) > LONGEST_PATH or len(segments) > MOST_SEGMENTS:
-        raise invalid_parameter(
-            parameter, "path", f"a path has at most {MOST_SEGMENTS} parts and {LONGEST_PATH} characters"
-        )
+        message = f"a path has at most {MOST_SEGMENTS} parts and {LONGEST_PATH} characters"
+        raise invalid_parameter(parameter, "path", message)
     if not all(segments) or text[0] == "$" or "\0" in text:
         raise invalid_parameter(parameter, "path", f"{text!r} is not a field path")
     if any(segment[0] == "$" for segment in segments):
@@ -104,7 +103,7 @@ class FilterParser:
             self._refuse("maxLength", f"{self._parameter} is longer than 32 KiB")
         try:
             given = json.loads(
-                text, object_pairs_hook=_Object, parse_constant=_no_constant, parse_float=_float
+                text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float
             )
         except (ValueError, RecursionError):
             given = None
@@ -211,6 +210,13 @@ class FilterParser:
             self._refuse("operand", "a number is out of range")
 
 
+def _object(pairs: list[tuple[str, Any]]) -> _Object:
+    for key, _ in pairs:
+        if not key.isascii():
+            key.encode()  # half a surrogate pair is a ValueError, as malformed JSON is
+    return _Object(pairs)
+
+
 def _no_constant(word: str) -> NoReturn:
     raise ValueError(word)
 
@@ -220,5 +226,3 @@ def _float(text: str) -> int | float:
     if not math.isfinite(value):
         raise ValueError(text)
     return int(value) if value.is_integer() and abs(value) < _INT64 else value
-
-

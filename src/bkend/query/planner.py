@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ MOST_ITEMS = 100
 _MOST_PARAMETERS = 200
 _LARGEST_OFFSET = 2**53
 _MOST_SORT_KEYS = 3
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+\Z", re.ASCII)
+_MOST_DIGITS = 15  # of a longer number the rest cannot matter: it is past any page
 _DATES = frozenset({"createdAt", "updatedAt"})
 
 
@@ -107,10 +110,9 @@ def _integer(
     if not given:
         return default
     text = given[-1].strip()
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15) or int(text) < least:
+    if not _WHOLE_NUMBER.match(text) or (number := int(text[:_MOST_DIGITS])) < least:
         raise invalid_parameter(name, "minimum", f"{name} is a whole number of at least {least}")
-    return int(text)
+    return number
 
 
 def _position(parameters: Mapping[str, Sequence[str]], limit: int) -> tuple[int, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bkend.errors import MethodNotAllowed, NotFound
 from bkend.http.exchange import Exchange
 from bkend.http.gate import Gate
+from bkend.records.errors import TableNotFound
+from bkend.store import UnknownCollection
 from bkend.tables.permissions import Operation
 
 _COLLECTION_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
@@ -28,15 +30,20 @@ async def handle_records(exchange: Exchange, gate: Gate, path: str) -> None:
     records = exchange.environment.services.records
     access = await records.admit(caller, name, _operation(method, is_record))
     status = 200
-    if method in ("GET", "HEAD"):
-        query = exchange.scope["query_string"].decode("latin-1")
-        answer = await (records.get(access, id, query) if is_record else records.list(access, query))
-    elif method == "POST":
-        answer, status = await records.create(access, await exchange.body()), 201
-    elif method == "PATCH":
-        answer = await records.update(access, id, await exchange.body())
-    else:
-        answer = await records.delete(access, id)
+    try:
+        if method in ("GET", "HEAD"):
+            query = exchange.scope["query_string"].decode("latin-1")
+            answer = await (
+                records.get(access, id, query) if is_record else records.list(access, query)
+            )
+        elif method == "POST":
+            answer, status = await records.create(access, await exchange.body()), 201
+        elif method == "PATCH":
+            answer = await records.update(access, id, await exchange.body())
+        else:
+            answer = await records.delete(access, id)
+    except UnknownCollection:  # the table was dropped meanwhile
+        raise TableNotFound(name) from None
     await exchange.answer(status, answer)
 
 

@@ -6,6 +6,7 @@ step 6 on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ from bkend.tables.validation import MOST_DETAILS, MalformedBody
 MOST_CREATED = 1000
 _LONGEST_CREATOR = 64
 _REMEMBERED_PLANS = 512
+_LONGEST_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,7 @@ class Records:
         self._clock = clock
         self._ids = ids
 
-    async def admit(
-        self, caller: Caller, name: str, operation: Operation
-    ) -> Access:
+    async def admit(self, caller: Caller, name: str, operation: Operation) -> Access:
         """Scope, system table, existence, permission: steps 6 to 9 of §1.3, before any body."""
         if not caller.key.allows(name, operation):
             raise ScopeInsufficient(f"{name}:{operation}")
@@ -99,9 +99,10 @@ class Records:
         plan: ListPlan | None = live.plans.get(key)
         if plan is None:
             plan = plan_list(live.table, decision, owner, query_string)
-            if len(live.plans) >= _REMEMBERED_PLANS:
-                del live.plans[next(iter(live.plans))]
-            live.plans[key] = plan
+            if len(query_string) <= _LONGEST_REMEMBERED:
+                if len(live.plans) >= _REMEMBERED_PLANS:
+                    del live.plans[next(iter(live.plans))]
+                live.plans[key] = plan
         page = await self._store.find(plan.find)
         items = page.items if plan.select is None else select_items(page.items, plan.select)
         return _list_body(items, page.total, plan)
@@ -131,36 +132,24 @@ class Records:
         assert isinstance(stored, bytes)
         return stored
 
-    async def _create_many(self, access: Access, given: list[Any]) -> bytes:
+    async def _create_many(self, access: Access, given: Sequence[Any]) -> bytes:
         if not 1 <= len(given) <= MOST_CREATED:
             raise InvalidData(f"An array body holds 1 to {MOST_CREATED} objects")
         now = self._clock.now_ms()
         problems: list[Detail] = []
         inserts: list[Insert] = []
         for place, one in enumerate(given):
+            if not isinstance(one, dict):
+                message = "every element is an object"
+                problems.append({"field": f"[{place}]", "rule": "type", "message": message})
+                continue
             try:
-                if not isinstance(one, dict):
-                    detail: Detail = {
-                        "field": f"[{place}]",
-                        "rule": "type",
-                        "message": "every element is an object",
-                    }
-                    raise MalformedBody(detail)
                 fields, wrong = access.live.validator.create(one)
             except MalformedBody as error:
-                problems.append(_placed(error.detail, place) if isinstance(one, dict) else error.detail)
-                continue
+                fields, wrong = {}, [error.detail]
             problems.extend(_placed(detail, place) for detail in wrong)
-            inserts.append(
-                Insert(
-                    access.collection,
-                    self._ids.next(now),
-                    fields,
-                    now,
-                    now,
-                    _creator(access.caller, one),
-                )
-            )
+            id, creator = self._ids.next(now), _creator(access.caller, one)
+            inserts.append(Insert(access.collection, id, fields, now, now, creator))
         if problems:
             first = problems[0]
             raise InvalidData(f"{first['field']}: {first['message']}", problems[:MOST_DETAILS])
@@ -186,9 +175,7 @@ class Records:
             raise InvalidData(error.detail["message"], [error.detail]) from None
         if problems:
             raise InvalidData(problems[0]["message"], problems)
-        change = Update(
-            access.collection, id, set=fields, updated_at=self._clock.now_ms()
-        )
+        change = Update(access.collection, id, set=fields, updated_at=self._clock.now_ms())
         try:
             [updated] = await self._store.commit([change])
         except Missing:

@@ -14,6 +14,7 @@ from bkend.store.conditions import (
 )
 from bkend.store.errors import (
     Conflict,
+    DocumentTooLarge,
     Duplicate,
     Missing,
     QueryTimeout,
@@ -36,6 +37,7 @@ __all__ = [
     "Database",
     "Delete",
     "DeleteWhere",
+    "DocumentTooLarge",
     "Duplicate",
     "Equals",
     "Exists",

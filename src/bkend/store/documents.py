@@ -11,8 +11,11 @@ from typing import Any
 
 import orjson
 
+from bkend.store.errors import DocumentTooLarge
+
 SYSTEM_FIELDS = frozenset({"id", "createdBy", "createdAt", "updatedAt"})
 
+LARGEST_DOCUMENT = 16 * 1024 * 1024
 _INTEGER_LIMIT = 2**63
 _EXPONENT = re.compile(rb"[0-9]e[+-]?[0-9]")
 
@@ -45,29 +48,51 @@ def wire_number(value: float) -> int | float:
     return value
 
 
-def _spell_out(value: Any) -> Any:
-    """The value with huge integral floats written as digits instead of with an exponent."""
-    if isinstance(value, float) and value.is_integer():
-        return orjson.Fragment(str(int(value)))
-    if isinstance(value, dict):
-        return {key: _spell_out(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_spell_out(item) for item in value]
-    return value
+class _Digits:
+    """Writes huge integral floats as digits instead of with an exponent: `1e308` grows sixtyfold,
+    so it stops where the digits alone outgrow a document."""
+
+    def __init__(self) -> None:
+        self._left = LARGEST_DOCUMENT
+
+    def spell_out(self, value: Any) -> Any:
+        """The value with such numbers replaced; raises DocumentTooLarge."""
+        if isinstance(value, float) and value.is_integer():
+            digits = str(int(value))
+            self._left -= len(digits)
+            if self._left < 0:
+                raise DocumentTooLarge
+            return orjson.Fragment(digits)
+        if isinstance(value, dict):
+            return {key: self.spell_out(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.spell_out(item) for item in value]
+        return value
 
 
 def encode(
     id: str, fields: dict[str, Any], created_by: str, created_at: int, updated_at: int
 ) -> bytes:
-    """The stored form of a document; `fields` must hold no system field. Times in ms."""
+    """The stored form of a document; `fields` must hold no system field. Times in ms.
+
+    Raises DocumentTooLarge (20 §10).
+    """
     created = format_time(created_at)
     document = {"id": id}
     document.update(fields)
     document["createdBy"] = created_by
     document["createdAt"] = created
     document["updatedAt"] = created if updated_at == created_at else format_time(updated_at)
-    body = orjson.dumps(document)
-    return orjson.dumps(_spell_out(document)) if _EXPONENT.search(body) else body
+    body = wire_json(document)
+    if len(body) > LARGEST_DOCUMENT:
+        raise DocumentTooLarge
+    return body
+
+
+def wire_json(value: Any) -> bytes:
+    """A document in wire form: compact, integral numbers without exponent."""
+    body = orjson.dumps(value)
+    return orjson.dumps(_Digits().spell_out(value)) if _EXPONENT.search(body) else body
 
 
 def decode(body: bytes | str) -> dict[str, Any]:

@@ -39,6 +39,10 @@ class Duplicate(StoreError):
         self.position = position
 
 
+class DocumentTooLarge(StoreError):
+    """A document, or what a commit adds, would exceed 16 MiB; nothing of the commit was stored."""
+
+
 class UnknownCollection(StoreError):
     """The store has no such collection."""
 

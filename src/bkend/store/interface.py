@@ -79,7 +79,8 @@ class Store(Protocol):
 
         One result an operation: the stored bytes for `Insert` and `Update`, None for `Delete`,
         the number removed for `DeleteWhere`, the number found for `Check`.
-        Raises `Duplicate`, `Conflict`, `Missing`, `UnknownCollection`, `StoreUnavailable`.
+        Raises `Duplicate`, `Conflict`, `Missing`, `DocumentTooLarge`, `UnknownCollection`,
+        `StoreUnavailable`.
         """
 
     def collection(self, name: str) -> Collection | None:

@@ -9,7 +9,9 @@ class InvalidTableName(ApiError):
     """The name does not match the pattern of 21 §1."""
 
     status, code = 400, "table/invalid-name"
-    default_message = "A table name is a letter, then letters, digits, _ or -, at most 64 characters"
+    default_message = (
+        "A table name is a letter, then letters, digits, _ or -, at most 64 characters"
+    )
 
 
 class ReservedTableName(ApiError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from bkend.tables.errors import InvalidIndex
 SYSTEM_INDEXES = ("idx_createdAt_desc", "idx_updatedAt_desc", "idx_createdBy")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
 _PATH = re.compile(r"_?[A-Za-z][A-Za-z0-9_]{0,63}(?:\.[A-Za-z0-9_]{1,64}){0,9}\Z")
-_KNOWN = {"name", "fields", "unique", "sparse"}
+_KNOWN = ("name", "fields", "unique", "sparse")
 _MOST_INDEXES = 64
 _MOST_FIELDS = 32
 
@@ -38,7 +39,9 @@ def check_indexes(given: Any, schema: dict[str, Any]) -> tuple[Index, ...]:
     for name, column in schema["properties"].items():
         if column.get("unique"):
             unique = Index(f"uq_{name}", ((name, 1),), unique=True, sparse=True)
-            found.setdefault(unique.name, unique)
+            if found.setdefault(unique.name, unique) != unique:
+                message = f"{unique.name} is the index of the unique column {name}; rename this one"
+                problems.append(_detail(unique.name, "duplicate", message))
     if len(found) > _MOST_INDEXES:
         problems.append(_detail("indexes", "maxIndexes", "a table has at most 64 indexes"))
     if problems:
@@ -46,15 +49,14 @@ def check_indexes(given: Any, schema: dict[str, Any]) -> tuple[Index, ...]:
     return tuple(found.values())
 
 
-def _index(
-    given: Any, place: str, schema: dict[str, Any], problems: list[Detail]
-) -> Index | None:
+def _index(given: Any, place: str, schema: dict[str, Any], problems: list[Detail]) -> Index | None:
     before = len(problems)
     if not isinstance(given, dict):
         problems.append(_detail(place, "type", f"{place} needs a name and fields"))
         return None
-    for key in given.keys() - _KNOWN:
-        problems.append(_detail(place, str(key), f"{place}: {key!r} is not known"))
+    problems.extend(
+        _detail(place, str(key), _unknown(key, place)) for key in given if key not in _KNOWN
+    )
     name = given.get("name")
     if not isinstance(name, str) or not _NAME.match(name):
         message = f"{place}: an index name is a letter, then letters, digits or _"
@@ -64,15 +66,19 @@ def _index(
         problems.append(_detail(name, "CANNOT_MODIFY_SYSTEM_INDEX", message))
     fields = given.get("fields")
     if not isinstance(fields, dict) or not 1 <= len(fields) <= _MOST_FIELDS:
-        problems.append(_detail(place, "fields", f"{place}: fields maps 1 to 32 columns to 1 or -1"))
+        problems.append(
+            _detail(place, "fields", f"{place}: fields maps 1 to 32 columns to 1 or -1")
+        )
         return None
     for path, way in fields.items():
         if way not in (1, -1) or isinstance(way, bool):
             problems.append(_detail(place, "fields", f"{place}: {path} is 1 or -1"))
         _check_path(str(path), place, schema, problems)
-    for flag in ("unique", "sparse"):
-        if not isinstance(given.get(flag, False), bool):
-            problems.append(_detail(place, flag, f"{place}: {flag} is true or false"))
+    problems.extend(
+        _detail(place, flag, f"{place}: {flag} is true or false")
+        for flag in ("unique", "sparse")
+        if not isinstance(given.get(flag, False), bool)
+    )
     if len(problems) > before:
         return None
     return Index(
@@ -81,6 +87,12 @@ def _index(
         unique=given.get("unique", False),
         sparse=given.get("sparse", False),
     )
+
+
+def _unknown(key: Any, place: str) -> str:
+    near = difflib.get_close_matches(str(key), _KNOWN, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown key {key!r} in {place}{hint}"
 
 
 def _check_path(path: str, place: str, schema: dict[str, Any], problems: list[Detail]) -> None:

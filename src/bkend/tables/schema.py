@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Any
 
@@ -68,6 +69,12 @@ _ALLOWED: dict[str, set[str]] = {
     "object": {"properties", "required", "additionalProperties"},
     "mixed": set(),
 }
+_KEYS = sorted(
+    {"type", "bsonType", "required", "min", "max", "table"}.union(
+        _COMMON, _ALIASES, *_ALLOWED.values()
+    )
+)
+_SCHEMA_KEYS = {"bsonType", "type", "required", "properties", "additionalProperties", "description"}
 _SCALARS = {"string", "objectId", "double", "int", "bool", "date"}
 _MOST_COLUMNS = 200
 _DEEPEST = 10
@@ -82,6 +89,9 @@ def canonical_schema(given: Any) -> dict[str, Any]:
     """
     reader = _Reader()
     if isinstance(given, dict) and isinstance(given.get("properties"), dict):
+        for key in given:
+            if key not in _SCHEMA_KEYS:
+                reader.problem("", str(key), f"unknown key {key!r} next to properties")
         schema = reader.object(given, "", 1)
     else:
         schema = reader.object({"properties": _field_map(given, reader)}, "", 1)
@@ -139,7 +149,11 @@ class _Reader:
             names = []
         required = list(dict.fromkeys(names))
         properties: dict[str, Any] = {}
-        for name, definition in (given.get("properties") or {}).items():
+        declared = given.get("properties") or {}
+        if not isinstance(declared, dict):
+            self.problem(path, "properties", f"properties of {path} is a map of columns")
+            declared = {}
+        for name, definition in declared.items():
             place = f"{path}.{name}" if path else str(name)
             if not isinstance(name, str) or not COLUMN_NAME.match(name):
                 self.problem(
@@ -168,6 +182,9 @@ class _Reader:
 
     def column(self, given: Any, path: str, depth: int) -> tuple[dict[str, Any], bool]:
         """A canonical column and whether it is required in its parent."""
+        if depth > _DEEPEST + 1:
+            self.problem(path, "depth", f"columns nest at most {_DEEPEST} deep")
+            return {"bsonType": "mixed"}, False
         if isinstance(given, str):
             given = {"type": given}
         if not isinstance(given, dict):
@@ -178,9 +195,10 @@ class _Reader:
         if not isinstance(required, bool):
             self.problem(path, "required", f"required of {path} is true or false")
             required = False
-        kind, nullable, items = self._type(given, path)
+        word, nullable = self._word(given)
+        kind, items = self._type(word, path)
         column: dict[str, Any] = {"bsonType": [kind, "null"] if nullable else kind}
-        word = given.pop("type", given.pop("bsonType", None))
+        given.pop("type", None)
         given.pop("bsonType", None)
         if items is not None:
             given.setdefault("items", items)
@@ -191,12 +209,16 @@ class _Reader:
             if name and alias in given:
                 given.setdefault(name, given.pop(alias))
         for key, value in given.items():
-            if value is None and key != "default":
+            if key not in _KEYS:
+                self.problem(path, str(key), _unknown(str(key), path))
+            elif value is None and key != "default":
                 continue
-            if key not in _ALLOWED[kind] | _COMMON:
+            elif key not in _ALLOWED[kind] | _COMMON:
                 self.problem(path, key, f"{path}: {key!r} is not a rule of type {kind}")
             else:
                 self._rule(column, kind, key, value, path, depth)
+        if low in column and high in column and not column[low] <= column[high]:
+            self.problem(path, low, f"{path}: {low} is greater than {high}")
         if column.get("unique") and kind not in _SCALARS:
             self.problem(path, "unique", f"{path}: only a scalar column can be unique")
         if kind == "object":
@@ -206,27 +228,31 @@ class _Reader:
         self._default(column, path)
         return column, required
 
-    def _type(self, given: dict[str, Any], path: str) -> tuple[str, bool, Any]:
+    @staticmethod
+    def _word(given: dict[str, Any]) -> tuple[Any, bool]:
+        """The declared type, and whether null stands next to it."""
         word = given.get("bsonType", given.get("type"))
-        nullable = False
-        if isinstance(word, list):
-            nullable = "null" in word
-            rest = [part for part in word if part != "null"]
-            word = rest[0] if len(rest) == 1 else None
+        if not isinstance(word, list):
+            return word, False
+        rest = [part for part in word if part != "null"]
+        return (rest[0] if len(rest) == 1 else word), "null" in word
+
+    def _type(self, word: Any, path: str) -> tuple[str, Any]:
+        """The stored type of a word, and the elements' definition of `Array(String)`."""
         if isinstance(word, str):
             of = _ARRAY_OF.match(word)
             if of:
-                return "array", nullable, {"type": of[1]}
+                return "array", {"type": of[1]}
             kind = _TYPES.get(word.lower())
             if kind is not None:
-                return kind, nullable, None
+                return kind, None
         self.problem(
             path,
             "type",
             f"{path}: type {word!r} is not known; use string, number, boolean, date, object, "
             f"array, reference or mixed",
         )
-        return "mixed", nullable, None
+        return "mixed", None
 
     def _rule(
         self, column: dict[str, Any], kind: str, key: str, value: Any, path: str, depth: int
@@ -243,8 +269,13 @@ class _Reader:
             if not good and isinstance(value, str):
                 return
         elif key == "enum":
-            good = isinstance(value, list) and bool(value) and all(
-                isinstance(item, str) if kind == "string" else _is_number(item) for item in value
+            good = (
+                isinstance(value, list)
+                and bool(value)
+                and all(
+                    isinstance(item, str) if kind == "string" else _is_number(item)
+                    for item in value
+                )
             )
         elif key == "unique":
             good = isinstance(value, bool)
@@ -280,7 +311,7 @@ class _Reader:
             return
         if column["default"] is None:
             return
-        from bkend.tables.validation import RowValidator
+        from bkend.tables.validation import MalformedBody, RowValidator
 
         probe = RowValidator(
             {"bsonType": "object", "required": [], "properties": {"value": dict(column)}}
@@ -291,6 +322,9 @@ class _Reader:
         except (TypeError, orjson.JSONEncodeError):
             self.problem(path, "default", f"{path}: the default is not a JSON value")
             return
+        except MalformedBody as error:
+            self.problem(path, "default", f"{path}: the default: {error}")
+            return
         for detail in details:
             reason = detail["message"].removeprefix("value")
             self.problem(path, "default", f"{path}: the default{reason}")
@@ -300,6 +334,12 @@ class _Reader:
 def compile_validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
     """A JSON Schema validator whose patterns run in linear time."""
     return jsonschema_rs.Draft202012Validator(schema, pattern_options=jsonschema_rs.RegexOptions())
+
+
+def _unknown(key: str, path: str) -> str:
+    near = difflib.get_close_matches(key, _KEYS, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown key {key!r} in field {path}{hint}"
 
 
 def _is_number(value: Any) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -13,6 +13,7 @@ from bkend.ids import prefixed
 from bkend.store import (
     ALWAYS,
     Collection,
+    Compare,
     Delete,
     DeleteWhere,
     Duplicate,
@@ -23,6 +24,7 @@ from bkend.store import (
     Insert,
     Missing,
     Operation,
+    Sort,
     Store,
     Update,
     any_of,
@@ -44,6 +46,11 @@ from bkend.tables.models import (
 )
 from bkend.tables.permissions import Permissions
 from bkend.tables.validation import RowValidator
+
+Erased: TypeAlias = Callable[[int], None]
+"""Told how many rows have been gone through so far."""
+
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +155,24 @@ class Tables:
         assert isinstance(results[0], bytes)
         return table_from(results[0])
 
-    async def update(self, table: Table, definition: Definition, author: str = "") -> Table:
+    async def update(
+        self,
+        table: Table,
+        definition: Definition,
+        author: str = "",
+        *,
+        erased: Erased | None = None,
+    ) -> Table:
         """Bring a table to the definition, writing new versions of what changed (21 §4).
 
-        Values of removed columns are erased from every row. Raises DuplicateValue when a unique
-        index meets duplicates; nothing is changed then.
+        Values of removed columns are erased from every row: before the new version is written, so
+        that a change that was cut short is found and finished by the next one, and of rows written
+        meanwhile after it. Raises DuplicateValue when a unique index meets duplicates; nothing is
+        changed then.
         """
-        now = self._clock.now_ms()
         changes = _fields(definition)
         operations: list[Operation] = []
+        now = self._clock.now_ms()
         if definition.schema != table.schema:
             version = table.schema_version + 1
             changes["schemaVersion"] = version
@@ -166,12 +182,16 @@ class Tables:
             version = table.index_version + 1
             changes["indexVersion"] = version
             operations.append(_index_version(table.id, version, definition, now, author))
+        kept = definition.schema["properties"]
+        removed = [name for name in table.schema["properties"] if name not in kept]
+        if removed:
+            await self.erase(table, removed, erased)
         guard = Equals(("schemaVersion",), table.schema_version)
         results = await self._store.commit(
             [Update(TABLES, table.id, set=changes, updated_at=now, guard=guard), *operations]
         )
-        removed = [name for name in table.schema["properties"] if name not in definition.schema["properties"]]
-        if removed:
+        holds_some = any_of(*(Exists((name,)) for name in removed))
+        if removed and await self._store.count(table.collection, holds_some):
             await self.erase(table, removed)
         assert isinstance(results[0], bytes)
         return table_from(results[0])
@@ -192,23 +212,31 @@ class Tables:
                 ],
             ) from error
 
-    async def erase(self, table: Table, columns: Sequence[str]) -> int:
-        """Remove the columns' values from every row; `updatedAt` stays. How many rows had some."""
-
-        holds_some = any_of(*(Exists((name,)) for name in columns))
-        erased = 0
+    async def erase(
+        self, table: Table, columns: Sequence[str], erased: Erased | None = None
+    ) -> None:
+        """Remove the columns' values from every row; `updatedAt` stays."""
+        last, done = "", 0
         while True:
-            page = await self._store.find(Find(table.collection, holds_some, limit=500))
-            rows = orjson.loads(page.items)
+            later = Find(
+                table.collection, Compare(("id",), "gt", last), (Sort(("id",)),), limit=_BATCH
+            )
+            rows = orjson.loads((await self._store.find(later)).items)
             if not rows:
-                return erased
+                return
             try:
                 await self._store.commit(
-                    [Update(table.collection, row["id"], unset=tuple(columns)) for row in rows]
+                    [
+                        Update(table.collection, row["id"], unset=tuple(columns))
+                        for row in rows
+                        if any(column in row for column in columns)
+                    ]
                 )
             except Missing:
                 continue  # a row was deleted meanwhile; look again
-            erased += len(rows)
+            last, done = rows[-1]["id"], done + len(rows)
+            if erased:
+                erased(done)
 
     async def delete(self, table: Table) -> None:
         """Drop the table with its rows, indexes and history, for good."""
@@ -226,7 +254,6 @@ class Tables:
 
     async def count_holding(self, table: Table, column: str) -> int:
         """How many rows hold a value, null included, in the column."""
-
         return await self._store.count(table.collection, Exists((column,)))
 
 

@@ -104,17 +104,18 @@ class RowValidator:
 
     def _details(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[str, Detail]]:
         path = list(error.instance_path)
-        rule = error.kind.name
+        kind: Any = error.kind
+        rule: str = kind.name
         if rule == "required":
-            path = [*path, error.kind.property]
+            path = [*path, kind.property]
             yield _detail(path, "required", "is required")
         elif rule == "additionalProperties":
-            for name in error.kind.unexpected:
+            for name in kind.unexpected:
                 yield _detail([*path, name], rule, "is not a field of this table")
         elif rule == "type" and error.instance is None and self._is_required(path):
             yield _detail(path, "required", "is required")
         else:
-            yield _detail(path, rule, self._sentence(rule, error, path))
+            yield _detail(path, rule, self._sentence(kind, path))
 
     def _is_required(self, path: list[Any]) -> bool:
         if len(path) == 1:
@@ -133,24 +134,23 @@ class RowValidator:
                 column = (column.get("properties") or {}).get(step)
         return column
 
-    def _sentence(self, rule: str, error: jsonschema_rs.ValidationError, path: list[Any]) -> str:
+    def _sentence(self, kind: Any, path: list[Any]) -> str:
         column = self._column(path) or {}
-        match rule:
+        match kind.name:
             case "type":
-                kind = stored_type(column) if "bsonType" in column else "mixed"
-                return f"must be {_KINDS[kind]}"
+                return f"must be {_KINDS[stored_type(column)] if column else 'a value'}"
             case "minLength":
-                return f"must have at least {error.kind.limit} characters"
+                return f"must have at least {kind.limit} characters"
             case "maxLength":
-                return f"must have at most {error.kind.limit} characters"
+                return f"must have at most {kind.limit} characters"
             case "minItems":
-                return f"must have at least {error.kind.limit} elements"
+                return f"must have at least {kind.limit} elements"
             case "maxItems":
-                return f"must have at most {error.kind.limit} elements"
+                return f"must have at most {kind.limit} elements"
             case "minimum":
-                return f"must be at least {column.get('minimum', error.kind.limit)}"
+                return f"must be at least {column.get('minimum', kind.limit)}"
             case "maximum":
-                return f"must be at most {column.get('maximum', error.kind.limit)}"
+                return f"must be at most {column.get('maximum', kind.limit)}"
             case "enum":
                 return f"must be one of {', '.join(map(str, column.get('enum', ())))}"
             case "pattern":
@@ -245,7 +245,7 @@ def _coerce(
             problems.append((top, {"field": path, "rule": "type", "message": sentence}))
             return value
         return found
-    if kind == "array" and isinstance(value, list):
+    if kind == "array" and isinstance(value, list) and "items" in column:
         items = column["items"]
         return [
             _coerce(item, items, f"{path}[{place}]", top, problems)
@@ -262,10 +262,12 @@ def _coerce(
 
 def read_date(value: Any) -> str | None:
     """An ISO 8601 text as an instant in wire form, None when it is not one."""
-    if not isinstance(value, str) or len(value) < 10 or value[4:5] != "-":
+    if not isinstance(value, str) or len(value) < 10 or value[4] != "-":
+        return None
+    if value[10:11] not in ("", "T", "t", " "):
         return None
     try:
-        stamp = datetime.fromisoformat(value)
+        stamp = datetime.fromisoformat(value.upper())
         if stamp.tzinfo is not None:
             stamp = stamp.astimezone(UTC)
         instant = parse_time(stamp.isoformat())

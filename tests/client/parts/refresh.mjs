@@ -253,8 +253,18 @@ describe("auth.refresh()", () => {
 
 describe("two clients of one session", () => {
   test("sharing a storage refresh once between them", async () => {
-    const first = await signedUp();
-    const second = newClient({ storage: first.storage });
+    const all = gate();
+    let refused = 0;
+    const refuseTogether = async ({ path, url, init }) => {
+      if (path !== ME || refused === 10) return undefined;
+      const answer = await fetch(url, init);
+      refused += 1;
+      if (refused === 10) all.open();
+      await all.opened;
+      return answer;
+    };
+    const first = await signedUp({ intercept: refuseTogether });
+    const second = newClient({ storage: first.storage, intercept: refuseTogether });
     await spoilAccessToken(first.storage);
     const users = await Promise.all([...parallel(first.client), ...parallel(second.client)]);
     assert.deepEqual(new Set(users.map(({ id }) => id)), new Set([first.id]));

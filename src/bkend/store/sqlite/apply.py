@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import apsw
 
 from bkend.store.conditions import Condition
-from bkend.store.documents import SYSTEM_FIELDS, decode, encode
-from bkend.store.errors import Conflict, Duplicate, Missing
+from bkend.store.documents import LARGEST_DOCUMENT, SYSTEM_FIELDS, decode, encode
+from bkend.store.errors import Conflict, DocumentTooLarge, Duplicate, Missing
 from bkend.store.interface import Result
 from bkend.store.operations import Check, Delete, DeleteWhere, Insert, Operation, Update
+from bkend.store.sqlite.insertions import Insertion, Row, insert_rows
 from bkend.store.sqlite.paths import SYSTEM_COLUMNS
 from bkend.store.sqlite.plans import Planner
 from bkend.store.sqlite.writer import Changes
@@ -22,20 +23,18 @@ Job: TypeAlias = Callable[[apsw.Connection, Changes], Any]
 
 def job_of(planners: Planners, operations: Sequence[Operation]) -> Job:
     """The writer's job for a commit. Inserts are encoded here, on the caller's thread."""
-    bodies = [
-        encode(op.id, dict(op.fields), op.created_by, op.created_at, op.updated_at)
-        if isinstance(op, Insert)
-        else b""
-        for op in operations
-    ]
+    bodies = _bodies(operations)
 
     def run(connection: apsw.Connection, changes: Changes) -> list[Result]:
+        if _insert_many(connection, planners, operations, bodies, changes):
+            return list(bodies)
         results: list[Result] = []
         for position, (operation, body) in enumerate(zip(operations, bodies, strict=True)):
             planner = planners(operation.collection)
             match operation:
                 case Insert():
-                    results.append(_insert(connection, planner, operation, body, position))
+                    _insert(connection, planner, _row(operation, body), position)
+                    results.append(body)
                 case Update():
                     results.append(_update(connection, planner, operation, position))
                 case Delete():
@@ -55,22 +54,79 @@ def job_of(planners: Planners, operations: Sequence[Operation]) -> Job:
     return run
 
 
-def is_single_statement(operations: Sequence[Operation]) -> bool:
-    """Whether the commit needs no savepoint because SQLite undoes one statement by itself."""
-    return len(operations) == 1 and isinstance(operations[0], Insert)
+def insertion_of(operations: Sequence[Operation]) -> Insertion | None:
+    """The commit as one added document, None when it is anything else."""
+    if len(operations) != 1 or not isinstance(operations[0], Insert):
+        return None
+    body = _encoded(operations[0])
+    return Insertion(operations[0].collection, _row(operations[0], body), body)
 
 
-def _insert(
-    connection: apsw.Connection, planner: Planner, op: Insert, body: bytes, position: int
-) -> bytes:
+def insertion_job(planners: Planners, insertion: Insertion) -> Job:
+    """The writer's job for one added document when it is carried out alone."""
+
+    def run(connection: apsw.Connection, changes: Changes) -> list[Result]:
+        _insert(connection, planners(insertion.collection), insertion.row, 0)
+        changes[insertion.collection] = [insertion.row[0]]
+        return [insertion.body]
+
+    return run
+
+
+def _bodies(operations: Sequence[Operation]) -> list[bytes]:
+    """The bodies of the inserts. Together they keep the limit of one document: numbers that are
+    written out must not make a small request a large one."""
+    bodies: list[bytes] = []
+    left = LARGEST_DOCUMENT
+    for op in operations:
+        bodies.append(_encoded(op) if isinstance(op, Insert) else b"")
+        left -= len(bodies[-1])
+        if left < 0:
+            raise DocumentTooLarge
+    return bodies
+
+
+def _encoded(op: Insert) -> bytes:
+    return encode(op.id, dict(op.fields), op.created_by, op.created_at, op.updated_at)
+
+
+def _row(op: Insert, body: bytes) -> Row:
+    return (op.id, op.created_by, op.created_at, op.updated_at, body.decode())
+
+
+def _insert_many(
+    connection: apsw.Connection,
+    planners: Planners,
+    operations: Sequence[Operation],
+    bodies: Sequence[bytes],
+    changes: Changes,
+) -> bool:
+    """Carry out a commit of inserts into one collection at once.
+
+    False when it is another commit, or when a row is refused: one by one it will show which.
+    """
+    inserts = [op for op in operations if isinstance(op, Insert)]
+    if not 1 < len(inserts) == len(operations) or len({op.collection for op in inserts}) > 1:
+        return False
+    collection = inserts[0].collection
+    rows = [_row(op, body) for op, body in zip(inserts, bodies, strict=True)]
+    connection.execute("SAVEPOINT rows")
     try:
-        connection.execute(
-            f"INSERT INTO {planner.physical.table} VALUES(?,?,?,?,?)",
-            (op.id, op.created_by, op.created_at, op.updated_at, body.decode()),
-        )
+        insert_rows(connection, planners(collection).physical.table, rows)
+    except apsw.ConstraintError:
+        connection.execute("ROLLBACK TO rows")
+        return False
+    finally:
+        connection.execute("RELEASE rows")
+    changes[collection] = [op.id for op in inserts]
+    return True
+
+
+def _insert(connection: apsw.Connection, planner: Planner, row: Row, position: int) -> None:
+    try:
+        connection.execute(f"INSERT INTO {planner.physical.table} VALUES(?,?,?,?,?)", row)
     except apsw.ConstraintError as error:
         raise _duplicate(planner, error, position) from error
-    return body
 
 
 def _update(connection: apsw.Connection, planner: Planner, op: Update, position: int) -> bytes:

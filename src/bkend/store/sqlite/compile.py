@@ -99,9 +99,10 @@ class Compiler:
 
     def _system_one_of(self, column: str, values: tuple[Any, ...]) -> str:
         """System columns always hold one string or instant; other classes never match."""
-        texts = [value for value in values if isinstance(value, str)]
+        texts = _Wanted.of(values).strings
         if column in _TIME_COLUMNS:
-            return self._among(column, [_instant(text) for text in texts])
+            instants = [_instant(text) for text in texts]
+            return self._among(column, [instant for instant in instants if instant is not None])
         return self._among(column, texts)
 
     def _indexed_one_of(self, path: Path, wanted: _Wanted, holding: Holding) -> str:
@@ -126,8 +127,8 @@ class Compiler:
         kinds = ["'true'" if value else "'false'" for value in wanted.booleans]
         if wanted.null:
             kinds.append("'null'")
-        strings = [self.bind(value) for value in wanted.strings]
-        numbers = [self.bind(value) for value in wanted.numbers]
+        strings = self._listed(wanted.strings)
+        numbers = self._listed(wanted.numbers)
         literals = self.bind(f"[{','.join(wanted.literals)}]") if wanted.literals else ""
 
         def test(kind: str, value: str) -> str:
@@ -135,10 +136,9 @@ class Compiler:
             if kinds:
                 parts.append(f"{kind} IN ({','.join(kinds)})")
             if strings:
-                parts.append(f"({kind}='text' AND {value} IN ({','.join(strings)}))")
+                parts.append(f"({kind}='text' AND {value}{strings})")
             if numbers:
-                among = f"{value} IN ({','.join(numbers)})"
-                parts.append(f"({kind} IN ('integer','real') AND {among})")
+                parts.append(f"({kind} IN ('integer','real') AND {value}{numbers})")
             if literals:
                 parts.append(f"json_among({kind},{value},{literals})")
             return _join(" OR ", parts, "0")
@@ -167,11 +167,16 @@ class Compiler:
         return f"({expression}{operator}{bound}{edge})"
 
     def _among(self, expression: str, values: list[Any]) -> str:
+        return f"{expression}{self._listed(values)}" if values else "0"
+
+    def _listed(self, values: list[Any]) -> str:
+        """The right side of a test for one of the values; "" for none. A list is one bound
+        value, so that the statement stays short however long the list is."""
         if not values:
-            return "0"
+            return ""
         if len(values) == 1:
-            return f"{expression}={self.bind(values[0])}"
-        return f"{expression} IN ({','.join(self.bind(value) for value in values)})"
+            return f"={self.bind(values[0])}"
+        return f" IN (SELECT value FROM json_each({self.bind(orjson.dumps(values).decode())}))"
 
     # -- candidates (20 §5: every value reached and, where that is an array, its elements) ----
 
@@ -187,25 +192,23 @@ class Compiler:
 
     def _some_reached(self, path: Path, test: _Test) -> str:
         elements = "json_each(CASE n.type WHEN 'array' THEN n.value ELSE '[]' END)"
-        return (
-            f"EXISTS(WITH {reached(path, self.bind)} SELECT 1 FROM n "
-            f"WHERE {test('n.type', 'n.value')} OR "
-            f"EXISTS(SELECT 1 FROM {elements} e WHERE {test('e.type', 'e.value')}))"
-        )
+        inside = f"EXISTS(SELECT 1 FROM {elements} e WHERE {test('e.type', 'e.value')})"
+        outside = test("n.type", "n.value")
+        return f"EXISTS(SELECT 1 FROM {reached(path, self.bind)} AND ({outside} OR {inside}))"
 
     def _some_node(self, path: Path) -> str:
         if not is_safe(path):
-            return f"EXISTS(WITH {reached(path, self.bind)} SELECT 1 FROM n)"
+            return f"EXISTS(SELECT 1 FROM {reached(path, self.bind)})"
         direct = f"{type_of(path)} IS NOT NULL"
         if len(path) == 1:
             return f"({direct})"
-        walked = f"EXISTS(WITH {reached(path, self.bind)} SELECT 1 FROM n)"
+        walked = f"EXISTS(SELECT 1 FROM {reached(path, self.bind)})"
         return f"({direct} OR ({through_array(path)} AND {walked}))"
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Operands by class; `literals` are objects and arrays as JSON."""
+    """Operands by class, without those no document can hold; `literals` are JSON texts."""
 
     strings: list[str]
     numbers: list[int | float]
@@ -220,9 +223,12 @@ class _Wanted:
             if isinstance(value, bool):
                 wanted.booleans.append(value)
             elif isinstance(value, str):
-                wanted.strings.append(value)
+                if _bindable(value) is not None:
+                    wanted.strings.append(value)
             elif isinstance(value, (int, float)):
-                wanted.numbers.append(value)
+                number = _number(value)
+                if math.isfinite(number):
+                    wanted.numbers.append(number)
             elif value is not None and (literal := _literal(value)) is not None:
                 wanted.literals.append(literal)
         return wanted
@@ -241,9 +247,9 @@ def _bindable(value: Any) -> Any:
     return value
 
 
-def _number(value: int) -> int | float:
-    """The number as SQLite reads it from a document: beyond 64 bits as a float."""
-    if -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
+def _number(value: int | float) -> int | float:
+    """The number as SQLite reads it from a document: an integer beyond 64 bits as a float."""
+    if isinstance(value, float) or -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
         return value
     try:
         return float(value)
@@ -268,10 +274,10 @@ def _literal(value: Any) -> str | None:
 
 
 def _storable(value: Any) -> Any:
-    if type(value) is int:
+    if type(value) in (int, float):
         number = _number(value)
-        if math.isinf(number):
-            raise ValueError("too large for JSON numbers")
+        if not math.isfinite(number):
+            raise ValueError("too large for a JSON number")
         return number
     if isinstance(value, dict):
         return {key: _storable(item) for key, item in value.items()}

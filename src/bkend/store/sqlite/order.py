@@ -66,13 +66,15 @@ def _of_one(path: Path, way: str) -> tuple[str, str]:
 
 def _of_all(path: Path, way: str, bind: Callable[[Any], str]) -> tuple[str, str]:
     """Of the smallest (descending: largest) of all values that any path reaches."""
+    nodes = reached(path, bind)
+    held = (
+        f"SELECT n.type,n.value FROM {nodes} AND n.type<>'array' "
+        f"UNION ALL SELECT 'empty',NULL FROM {nodes} AND n.type='array' AND n.value='[]' "
+        f"UNION ALL SELECT e.type,e.value FROM (SELECT n.value FROM {nodes} AND n.type='array') a,"
+        f"json_each(a.value) e"
+    )
     first = (
-        f"(WITH {reached(path, bind)},"
-        f"held AS (SELECT type,value FROM n WHERE type<>'array' "
-        f"UNION ALL SELECT 'empty',NULL FROM n WHERE type='array' AND value='[]' "
-        f"UNION ALL SELECT e.type,e.value FROM n,"
-        f"json_each(CASE n.type WHEN 'array' THEN n.value ELSE '[]' END) e) "
-        f"SELECT %s FROM held e "
+        f"(SELECT %s FROM ({held}) e "
         f"ORDER BY {_rank('e.type')} {way},{_comparable('e.type', 'e.value')} {way} LIMIT 1)"
     )
     return (

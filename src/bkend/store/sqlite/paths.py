@@ -7,7 +7,7 @@ on an expression only for the very same expression, so both come from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from bkend.store.conditions import Path
@@ -63,42 +63,39 @@ def odd_class(path: Path) -> str:
 
 
 def reached(path: Path, bind: Callable[[Any], str]) -> str:
-    """Common table expressions that end in `n(type,value)`: every value the path reaches
-    (20 §5), for any path. One walk for all steps: the text grows with the path, not faster."""
-    first = f"SELECT 1,c.type,c.value FROM json_each(doc) c WHERE c.key={bind(path[0])}"
-    if len(path) == 1:
-        return f"w(k,type,value) AS ({first}),n AS (SELECT type,value FROM w)"
-    key = _nth([bind(segment) for segment in path[1:]])
-    walk = [
-        first,
-        f"SELECT k+1,c.type,c.value FROM w,json_each({_as('object', 'w')}) c WHERE c.key={key}",
-        f"SELECT k+1,c.type,c.value FROM w,json_each({_as('array', 'w')}) x,"
-        f"json_each({_as('object', 'x')}) c WHERE c.key={key}",
-    ]
-    if any(_is_decimal(segment) for segment in path[1:]):
-        index = _nth(
-            [bind(int(segment)) if _is_decimal(segment) else "NULL" for segment in path[1:]]
-        )
-        walk.append(
-            f"SELECT k+1,c.type,c.value FROM w,json_each({_as('array', 'w')}) c WHERE c.key={index}"
-        )
+    """Every value that any path reaches (20 §5): what stands after FROM to get it as rows `n`,
+    open for more conditions.
+
+    One join for all steps. Common table expressions would read better, but SQLite counts each
+    use of one against a limit of the whole statement.
+    """
+    names = [*(f"c{step}" for step in range(1, len(path))), "n"]
+    tables = [f"json_each(doc) {names[0]}"]
+    tests = [f"{names[0]}.key={bind(path[0])}"]
+    for before, name, segment in zip(names[:-1], names[1:], path[1:], strict=True):
+        holder, key = f"{name}x", bind(segment)
+        tables.append(f"json_each({_holders(before)}) {holder}")
+        inside = f"CASE {holder}.type WHEN 'object' THEN {holder}.value ELSE '{{}}' END"
+        if segment.isascii() and segment.isdigit():
+            # An element is reached by its number, and may itself hold a field of that name.
+            index = bind(int(segment))
+            chosen = f"{before}.type='array' AND {holder}.key={index}"
+            own = f"CASE {holder}.type WHEN 'object' THEN {holder}.value->{key} END"
+            both = (
+                f"'{{\"!\":'||({before}.value->{index})"
+                f"||coalesce(',\"{segment}\":'||({own}),'')||'}}'"
+            )
+            inside = f"CASE WHEN {chosen} THEN {both} ELSE {inside} END"
+            tests.append(f"({name}.key={key} OR ({name}.key='!' AND {chosen}))")
+        else:
+            tests.append(f"{name}.key={key}")
+        tables.append(f"json_each({inside}) {name}")
+    return f"{','.join(tables)} WHERE {' AND '.join(tests)}"
+
+
+def _holders(row: str) -> str:
+    """The objects a step may start from, as a JSON array: the value, or an array's elements."""
     return (
-        f"RECURSIVE w(k,type,value) AS ({' UNION ALL '.join(walk)}),"
-        f"n AS (SELECT type,value FROM w WHERE k={len(path)})"
+        f"CASE {row}.type WHEN 'object' THEN '['||{row}.value||']' "
+        f"WHEN 'array' THEN {row}.value ELSE '[]' END"
     )
-
-
-def _nth(values: Sequence[str]) -> str:
-    """The value for the walk's next step; NULL, which equals nothing, after the last."""
-    cases = " ".join(f"WHEN {step} THEN {value}" for step, value in enumerate(values, start=1))
-    return f"CASE w.k {cases} END"
-
-
-def _is_decimal(segment: str) -> bool:
-    return segment.isascii() and segment.isdigit()
-
-
-def _as(kind: str, row: str) -> str:
-    """The row's value where it is of the kind, else an empty one: json_each refuses scalars."""
-    empty = "'{}'" if kind == "object" else "'[]'"
-    return f"CASE {row}.type WHEN '{kind}' THEN {row}.value ELSE {empty} END"

@@ -92,10 +92,8 @@ class Planner:
         order = order_by(query, lambda path: holding(path) == "plain", compiler.bind)
         limit = compiler.bind(min(query.limit, LARGEST_INTEGER))
         offset = compiler.bind(min(query.offset, LARGEST_INTEGER))
-        page = (
-            f"SELECT CAST('['||coalesce(group_concat(doc,','),'')||']' AS BLOB) FROM (SELECT doc "
-            f"FROM {table} WHERE {where} ORDER BY {order} LIMIT {limit} OFFSET {offset})"
-        )
+        page = f"SELECT doc FROM {table} WHERE {where} ORDER BY {order} "
+        page += f"LIMIT {limit} OFFSET {offset}"
         return Statement(page, total, tuple(compiler.values), total_values, tuple(assumed.items()))
 
     def _holding_of(self, connection: apsw.Connection, path: Path, snapshot: int | None) -> Holding:

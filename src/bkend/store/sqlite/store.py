@@ -16,9 +16,10 @@ from bkend.store.errors import UnknownCollection
 from bkend.store.interface import Collection, Find, Listener, Page, Result
 from bkend.store.operations import Operation
 from bkend.store.sqlite import ddl
-from bkend.store.sqlite.apply import is_single_statement, job_of
+from bkend.store.sqlite.apply import insertion_job, insertion_of, job_of
 from bkend.store.sqlite.external import ChangeFile
 from bkend.store.sqlite.files import open_file, refused
+from bkend.store.sqlite.insertions import Row, insert_rows
 from bkend.store.sqlite.plans import Planner
 from bkend.store.sqlite.reader import Reader
 from bkend.store.sqlite.writer import Changes, Writer
@@ -66,6 +67,7 @@ class SqliteStore:
             name=path.stem,
             external=None if serving else changed_outside,
             beginning=self._begin_writing,
+            insert=self._insert,
             committed=self._count_changes,
             delivered=self._tell_listeners,
             checkpointing=self._set_checkpointing,
@@ -112,7 +114,9 @@ class SqliteStore:
             held = statement
             if not planner.holds(connection, held, snapshot):
                 held = planner.statement(connection, query, snapshot)
-            items: bytes = connection.execute(held.page, held.page_values).get
+            # Joining in Python is faster than SQLite's group_concat over the same rows.
+            rows = connection.execute(held.page, held.page_values)
+            items = ("[" + ",".join([doc for (doc,) in rows]) + "]").encode()
             if total is not None:
                 return items, total
             return items, connection.execute(held.total, held.total_values).get
@@ -142,11 +146,16 @@ class SqliteStore:
         self._catch_up()
         for operation in operations:
             self._planner(operation.collection)
-        job = job_of(self._writing_planner, operations)
-        results: list[Result] = await self._writer.submit(
-            job, single_statement=is_single_statement(operations)
-        )
+        insertion = insertion_of(operations)
+        if insertion is None:
+            job = job_of(self._writing_planner, operations)
+        else:
+            job = insertion_job(self._writing_planner, insertion)
+        results: list[Result] = await self._writer.submit(job, insertion=insertion)
         return results
+
+    def _insert(self, connection: apsw.Connection, collection: str, rows: list[Row]) -> None:
+        insert_rows(connection, self._writing_planner(collection).physical.table, rows)
 
     # -- definitions ------------------------------------------------------------------------
 

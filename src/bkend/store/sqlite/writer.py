@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import apsw
@@ -18,6 +19,7 @@ import apsw
 from bkend.store.errors import StoreUnavailable
 from bkend.store.sqlite.external import ChangeFile
 from bkend.store.sqlite.files import unavailable
+from bkend.store.sqlite.insertions import Insertion, Row
 
 _GROUP_LIMIT = 512
 _CHECKPOINT_PAGES = 2000
@@ -41,7 +43,7 @@ class Job:
 
     run: Callable[[apsw.Connection, Changes], Any]
     future: asyncio.Future[Any]
-    single_statement: bool = False
+    insertion: Insertion | None = None
     changes: Changes = field(default_factory=dict)
     outcome: Any = None
     error: BaseException | None = None
@@ -59,6 +61,7 @@ class Writer:
         name: str,
         external: ChangeFile | None,
         beginning: Callable[[apsw.Connection], None],
+        insert: Callable[[apsw.Connection, str, list[Row]], None],
         committed: Callable[[Changes], None],
         delivered: Callable[[Changes], None],
         checkpointing: Callable[[bool], None],
@@ -67,6 +70,7 @@ class Writer:
         self._loop = loop
         self._external = external
         self._beginning = beginning
+        self._insert = insert
         self._committed = committed
         self._delivered = delivered
         self._checkpointing = checkpointing
@@ -81,14 +85,18 @@ class Writer:
         self,
         run: Callable[[apsw.Connection, Changes], Any],
         *,
-        single_statement: bool = False,
+        insertion: Insertion | None = None,
     ) -> asyncio.Future[Any]:
-        """Queue a job; the future resolves once its effects are durable."""
+        """Queue a job; the future resolves once its effects are durable.
+
+        `insertion` says that the job only adds that document, so that it may be carried out
+        together with its neighbours.
+        """
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._closed:
             future.set_exception(StoreUnavailable("the server is shutting down"))
         else:
-            self._jobs.put(Job(run, future, single_statement))
+            self._jobs.put(Job(run, future, insertion))
         return future
 
     async def close(self) -> None:
@@ -152,17 +160,41 @@ class Writer:
         execute("BEGIN IMMEDIATE")
         try:
             self._beginning(self._connection)
-            for job in group:
-                self._run(job)
+            for collection, jobs in groupby(group, _inserts_into):
+                together = list(jobs)
+                if collection is None or not self._insert_together(collection, together):
+                    for job in together:
+                        self._run(job)
             execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
 
+    def _insert_together(self, collection: str, jobs: list[Job]) -> bool:
+        """Carry out jobs that each insert one document; False when one of them is refused."""
+        if len(jobs) == 1:
+            return False
+        execute = self._connection.execute
+        execute("SAVEPOINT jobs")
+        insertions = [job.insertion for job in jobs if job.insertion is not None]
+        try:
+            self._insert(self._connection, collection, [found.row for found in insertions])
+        except _OWN_FAULTS:
+            if not self._connection.in_transaction:
+                raise
+            execute("ROLLBACK TO jobs")
+            execute("RELEASE jobs")
+            return False
+        execute("RELEASE jobs")
+        for job, insertion in zip(jobs, insertions, strict=True):
+            job.outcome = [insertion.body]
+            job.changes[collection] = [insertion.row[0]]
+        return True
+
     def _run(self, job: Job) -> None:
         execute = self._connection.execute
-        if not job.single_statement:
+        if job.insertion is None:
             execute("SAVEPOINT job")
         try:
             job.outcome = job.run(self._connection, job.changes)
@@ -172,7 +204,7 @@ class Writer:
             job.error = error
         except Exception as error:  # a job's own fault must not undo its neighbours
             job.error = error
-        if job.single_statement:
+        if job.insertion is not None:
             return
         if job.error is not None:
             execute("ROLLBACK TO job")
@@ -215,6 +247,10 @@ class Writer:
         if pages == copied:
             self._wal_pages = 0
             self._checkpointing(False)
+
+
+def _inserts_into(job: Job) -> str | None:
+    return job.insertion.collection if job.insertion is not None else None
 
 
 def merge_changes(into: Changes, more: Changes) -> None:

@@ -1,0 +1,97 @@
+"""The application without a server: one call, one answer, thousands a second."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bkend.app import build_app
+from bkend.core import Core, open_core
+from bkend.http.application import Application
+from bkend.manage.hierarchy import Bootstrap
+from bkend.settings import Settings
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers in small letters, exact body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """The opened application and its first keys."""
+
+    core: Core
+    app: Application
+    made: Bootstrap
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: bytes = b"",
+        body: bytes | Sequence[bytes] = b"",
+        headers: Sequence[tuple[str, str]] = (),
+        key: str | None = None,
+        peer: str = "127.0.0.1",
+    ) -> Answer:
+        """One request. Without `key` the publishable one is sent, `""` is none."""
+        parts = [body] if isinstance(body, bytes) else list(body)
+        sent = [(name.lower().encode(), value.encode()) for name, value in headers]
+        if key != "":
+            sent.append((b"x-api-key", (key or self.made.publishable_key or "").encode()))
+        messages: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            if not parts:
+                return {"type": "http.disconnect"}
+            part = parts.pop(0)
+            return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+        async def send(message: Any) -> None:
+            messages.append(message)
+
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode("utf-8", "replace"),
+            "root_path": "",
+            "query_string": query,
+            "headers": sent,
+            "client": (peer, 50000),
+            "server": ("127.0.0.1", 8000),
+        }
+        await self.app(scope, receive, send)
+        start, *rest = messages
+        return Answer(
+            start["status"],
+            {name.decode().lower(): value.decode() for name, value in start["headers"]},
+            b"".join(message.get("body", b"") for message in rest),
+        )
+
+
+@asynccontextmanager
+async def in_process(directory: Path, **settings: Any) -> AsyncIterator[InProcess]:
+    """Open a fresh data directory and the application on it."""
+    chosen = Settings(data=directory, rate_limit=settings.pop("rate_limit", "off"), **settings)
+    async with open_core(chosen, serving=True) as core:
+        made = await core.hierarchy.bootstrap()
+        app = build_app(core)
+        yield InProcess(core, app, made)
+        await app.finish()

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bkend.auth.settings import AuthSettingProblem, StoredSettings
+from bkend.store import Store
+from tests.auth.conftest import FakeClock
+
+
+@pytest.fixture
+def settings(store: Store, clock: FakeClock) -> StoredSettings:
+    return StoredSettings(store, clock)
+
+
+async def test_defaults_hold_until_something_is_set(settings: StoredSettings) -> None:
+    current = await settings.current()
+    assert dict(current.values) == {
+        "accessTokenTtlSeconds": 3600,
+        "refreshTokenTtlSeconds": 604_800,
+        "refreshReuseGraceSeconds": 10,
+        "allowSignup": True,
+        "requireEmailVerification": False,
+        "rateLimits.enabled": True,
+        "passwordPolicy.minLength": 8,
+        "passwordPolicy.maxLength": 128,
+        "passwordPolicy.requireUppercase": False,
+        "passwordPolicy.requireLowercase": False,
+        "passwordPolicy.requireNumbers": False,
+        "passwordPolicy.requireSpecialChars": False,
+        "passwordPolicy.expirationDays": None,
+    }
+
+
+async def test_change_acts_at_once_and_leaves_the_rest(settings: StoredSettings) -> None:
+    await settings.current()
+    await settings.update({"accessTokenTtlSeconds": 60})
+    await settings.update({"passwordPolicy.minLength": 6, "rateLimits.enabled": False})
+    current = await settings.current()
+    assert current.access_token_ttl_seconds == 60
+    assert current.password_policy.min_length == 6
+    assert not current.rate_limits_enabled
+    assert current.refresh_token_ttl_seconds == 604_800
+
+
+async def test_change_by_another_process_is_seen(
+    settings: StoredSettings, store: Store, clock: FakeClock
+) -> None:
+    await settings.current()
+    await StoredSettings(store, clock).update({"refreshReuseGraceSeconds": 0})
+    assert (await settings.current()).refresh_reuse_grace_seconds == 0
+
+
+async def test_none_brings_the_default_back(settings: StoredSettings) -> None:
+    await settings.update({"accessTokenTtlSeconds": 60, "passwordPolicy.expirationDays": 90})
+    await settings.update({"accessTokenTtlSeconds": None, "passwordPolicy.expirationDays": None})
+    current = await settings.current()
+    assert current.access_token_ttl_seconds == 3600
+    assert current.password_policy.expiration_days is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"accessTokenTtlSeconds": 0}, "whole number from 1"),
+        ({"accessTokenTtlSeconds": "60"}, "whole number"),
+        ({"accessTokenTtlSeconds": 1.5}, "whole number"),
+        ({"accessTokenTtlSeconds": True}, "whole number"),
+        ({"accessTokenTtlSeconds": 10**12}, "whole number"),
+        ({"refreshReuseGraceSeconds": 61}, "from 0 to 60"),
+        ({"refreshReuseGraceSeconds": -1}, "from 0 to 60"),
+        ({"allowSignup": "yes"}, "true or false"),
+        ({"rateLimits.enabled": 1}, "true or false"),
+        ({"passwordPolicy.minLength": 5}, "from 6 to 72"),
+        ({"passwordPolicy.minLength": 73}, "from 6 to 72"),
+        ({"passwordPolicy.minLength": 20, "passwordPolicy.maxLength": 19}, "not greater"),
+        ({"accessTokenTtlSecond": 60}, "did you mean accessTokenTtlSeconds"),
+        ({"passwordPolicy": {"minLength": 8}}, "not a setting"),
+    ],
+)
+async def test_value_out_of_range_changes_nothing(
+    settings: StoredSettings, changes: dict[str, Any], reason: str
+) -> None:
+    before = await settings.current()
+    with pytest.raises(AuthSettingProblem, match=reason):
+        await settings.update({"refreshTokenTtlSeconds": 5, **changes})
+    assert await settings.current() == before

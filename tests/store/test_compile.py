@@ -1,0 +1,403 @@
+"""Conditions (20 §5), each answered with and without an index on the path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bkend.store import (
+    ALWAYS,
+    Check,
+    Collection,
+    Compare,
+    Condition,
+    Equals,
+    Exists,
+    Find,
+    Index,
+    Not,
+    OneOf,
+    Sort,
+    all_of,
+    any_of,
+)
+from bkend.store.conditions import And, Or, Path
+from bkend.store.sqlite import SqliteDatabase
+from bkend.store.sqlite.store import SqliteStore
+from tests.store.rows import find_ids, ids, insert
+
+V, A_B, ITEMS = ("v",), ("a", "b"), ("items", "name")
+INDEXED_PATHS = ("v", "a.b", "items.name", "n")
+
+
+@pytest.fixture(params=["without an index", "with an index"])
+async def things(request: pytest.FixtureRequest, database: SqliteDatabase) -> SqliteStore:
+    indexes = tuple(
+        Index(f"i{number}", ((path, 1),)) for number, path in enumerate(INDEXED_PATHS)
+    )
+    store = await database.environment("dev")
+    await store.define(Collection("things", indexes if "with " in request.param else ()))
+    return store
+
+
+async def hold(store: SqliteStore, **bodies: dict[str, Any]) -> None:
+    await store.commit([insert(id, body) for id, body in bodies.items()])
+
+
+ALL_CLASSES: dict[str, dict[str, Any]] = {
+    "array": {"v": [5]},
+    "empty": {"v": []},
+    "false": {"v": False},
+    "five": {"v": 5},
+    "half": {"v": 5.5},
+    "missing": {},
+    "null": {"v": None},
+    "object": {"v": {"x": 1}},
+    "one": {"v": 1},
+    "text": {"v": "5"},
+    "true": {"v": True},
+    "word": {"v": "b"},
+    "zero": {"v": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        (Equals(V, 5), ["array", "five"]),
+        (Equals(V, 5.0), ["array", "five"]),
+        (Equals(V, "5"), ["text"]),
+        (Equals(V, "5 "), []),
+        (Equals(V, "B"), []),
+        (Equals(V, 1), ["one"]),
+        (Equals(V, True), ["true"]),
+        (Equals(V, 0), ["zero"]),
+        (Equals(V, False), ["false"]),
+        (Equals(V, None), ["missing", "null"]),
+        (Equals(V, [5]), ["array"]),
+        (Equals(V, []), ["empty"]),
+        (Equals(V, {"x": 1}), ["object"]),
+        (Equals(V, {"x": 1.0}), ["object"]),
+        (Equals(V, {"x": True}), []),
+        (Equals(V, '{"x":1}'), []),
+        (Equals(V, "[5]"), []),
+        (Not(Equals(V, 5)), [name for name in ALL_CLASSES if name not in ("array", "five")]),
+        (Not(Equals(V, None)), [n for n in ALL_CLASSES if n not in ("missing", "null")]),
+        (OneOf(V, ()), []),
+        (Not(OneOf(V, ())), list(ALL_CLASSES)),
+        (OneOf(V, (5, "b")), ["array", "five", "word"]),
+        (OneOf(V, (True, None)), ["missing", "null", "true"]),
+        (OneOf(V, ({"x": 1}, [], 0)), ["empty", "object", "zero"]),
+        (Not(OneOf(V, (5, None))), [*"empty false half object one text true word zero".split()]),
+        (Compare(V, "gt", 1), ["array", "five", "half"]),
+        (Compare(V, "gte", 5), ["array", "five", "half"]),
+        (Compare(V, "lt", 5), ["one", "zero"]),
+        (Compare(V, "lte", 5), ["array", "five", "one", "zero"]),
+        (Compare(V, "gt", "5"), ["word"]),
+        (Compare(V, "gte", ""), ["text", "word"]),
+        (Compare(V, "lt", "b"), ["text"]),
+        (Compare(V, "gt", False), ["true"]),
+        (Compare(V, "lte", True), ["false", "true"]),
+        (Exists(V), [name for name in ALL_CLASSES if name != "missing"]),
+        (Not(Exists(V)), ["missing"]),
+    ],
+)
+async def test_values_of_different_classes_are_never_equal_nor_compared(
+    things: SqliteStore, condition: Condition, found: list[str]
+) -> None:
+    await hold(things, **ALL_CLASSES)
+    assert await find_ids(things, condition, Sort(("id",))) == found
+    await things.commit([Check("things", condition, len(found), len(found))])
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        (Equals(V, 5), ["five"]),
+        (Equals(V, True), ["true"]),
+        (Equals(V, False), []),
+        (Equals(V, 1), ["one"]),
+        (Not(Equals(V, True)), ["five", "one", "text"]),
+        (OneOf(V, (True, "5")), ["text", "true"]),
+        (OneOf(V, (1, 5)), ["five", "one"]),
+        (Compare(V, "gte", 1), ["five", "one"]),
+        (Compare(V, "gte", False), ["true"]),
+        (Compare(V, "lt", "6"), ["text"]),
+        (Equals(V, [5]), []),
+        (Equals(V, {}), []),
+    ],
+)
+async def test_a_column_with_booleans_but_no_arrays_keeps_them_apart_from_numbers(
+    things: SqliteStore, condition: Condition, found: list[str]
+) -> None:
+    await hold(things, five={"v": 5}, one={"v": 1}, text={"v": "5"}, true={"v": True})
+    assert await find_ids(things, condition, Sort(("id",))) == found
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        (Equals(V, True), []),
+        (Not(Equals(V, True)), ["null", "one", "text"]),
+        (Compare(V, "gte", 0), ["one"]),
+        (Compare(V, "gt", "0"), ["text"]),
+        (Equals(V, None), ["null"]),
+        (OneOf(V, (1, None)), ["null", "one"]),
+        (Equals(V, [1]), []),
+    ],
+)
+async def test_a_column_of_numbers_and_strings_only(
+    things: SqliteStore, condition: Condition, found: list[str]
+) -> None:
+    await hold(things, null={"v": None}, one={"v": 1}, text={"v": "1"})
+    assert await find_ids(things, condition, Sort(("id",))) == found
+
+
+async def test_the_first_odd_value_is_seen_by_the_very_next_query(things: SqliteStore) -> None:
+    await hold(things, one={"v": 1})
+    assert await find_ids(things, Equals(V, 1)) == ["one"]
+    await hold(things, true={"v": True})
+    assert await find_ids(things, Equals(V, 1)) == ["one"]
+    assert await find_ids(things, Equals(V, True)) == ["true"]
+    await hold(things, list={"v": [1]})
+    assert await find_ids(things, Equals(V, 1), Sort(("id",))) == ["list", "one"]
+
+
+async def test_a_remembered_query_for_one_is_not_used_for_true(things: SqliteStore) -> None:
+    await hold(things, one={"v": 1, "w": [1]}, true={"v": True, "w": [True]})
+    for _ in range(2):
+        for path in (V, ("w",)):
+            assert await find_ids(things, Equals(path, 1)) == ["one"]
+            assert await find_ids(things, Equals(path, True)) == ["true"]
+            assert await find_ids(things, OneOf(path, (1, 7))) == ["one"]
+            assert await find_ids(things, OneOf(path, (True, 7))) == ["true"]
+            assert await find_ids(things, Compare(path, "gte", 1)) == ["one"]
+            assert await find_ids(things, Compare(path, "gte", True)) == ["true"]
+
+
+NESTED: dict[str, dict[str, Any]] = {
+    "array": {"a": [{"b": "x"}, {"b": ["y"]}, "z", [{"b": "deep"}]]},
+    "digits": {"a": {"1": {"b": "x"}}},
+    "flat": {"a": {"b": "x"}},
+    "list": {"a": {"b": ["x", ["w"], 7]}},
+    "null": {"a": {"b": None}},
+    "scalar": {"a": "b"},
+    "without": {"a": {}},
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        (Equals(A_B, "x"), ["array", "flat", "list"]),
+        (Equals(A_B, "y"), ["array"]),
+        (Equals(A_B, "w"), []),
+        (Equals(A_B, ["w"]), ["list"]),
+        (Equals(A_B, "deep"), []),
+        (Equals(A_B, None), ["digits", "null", "scalar", "without"]),
+        (Exists(A_B), ["array", "flat", "list", "null"]),
+        (Not(Exists(A_B)), ["digits", "scalar", "without"]),
+        (Compare(A_B, "gt", 6), ["list"]),
+        (OneOf(A_B, ("y", 7)), ["array", "list"]),
+        (Equals(("a", "1", "b"), "y"), ["array"]),
+        (Equals(("a", "1", "b"), "x"), ["digits"]),
+        (Equals(("a", "2"), "z"), ["array"]),
+        (Equals(("a", "9"), "z"), []),
+        (Exists(("a", "3", "b")), ["array"]),
+        (Equals(("a", "9" * 40), 1), []),
+        (Equals(("id", "x"), None), list(NESTED)),
+    ],
+)
+async def test_paths_lead_through_objects_arrays_and_decimal_indexes(
+    things: SqliteStore, condition: Condition, found: list[str]
+) -> None:
+    await hold(things, **NESTED)
+    assert await find_ids(things, condition, Sort(("id",))) == found
+
+
+async def test_an_index_on_a_dotted_path_finds_what_lies_behind_an_array(
+    things: SqliteStore,
+) -> None:
+    await hold(things, plain={"items": {"name": "ink"}})
+    assert await find_ids(things, Equals(ITEMS, "ink")) == ["plain"]
+    await hold(things, cart={"items": [{"name": "pen"}, {"name": "ink"}]})
+    assert await find_ids(things, Equals(ITEMS, "ink"), Sort(("id",))) == ["cart", "plain"]
+    assert await find_ids(things, Not(Equals(ITEMS, "pen"))) == ["plain"]
+    assert await find_ids(things, Equals(ITEMS, None)) == []
+
+
+@pytest.mark.parametrize("segment", ['q"uote', "it's", "제목", "$v", "a b", "nul\0", "\\", "é", ""])
+async def test_any_name_can_be_asked_for(things: SqliteStore, segment: str) -> None:
+    await hold(things, flat={segment: "x"}, nested={"a": {segment: ["x"]}}, none={"z": 1})
+    assert await find_ids(things, Equals((segment,), "x")) == ["flat"]
+    assert await find_ids(things, Equals(("a", segment), "x")) == ["nested"]
+    assert await find_ids(things, Exists((segment,))) == ["flat"]
+    assert await find_ids(things, Not(Exists((segment,))), Sort(("id",))) == ["nested", "none"]
+    assert await find_ids(things, ALWAYS, Sort((segment,)), Sort(("id",))) == [
+        "nested",
+        "none",
+        "flat",
+    ]
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\0", "한글", "\U0001f600", "it's", '"', "%", ""])
+async def test_any_string_can_be_asked_for(things: SqliteStore, value: str) -> None:
+    await hold(things, it={"v": value, "w": [value]}, other={"v": value + "x"})
+    assert await find_ids(things, Equals(V, value)) == ["it"]
+    assert await find_ids(things, OneOf(V, (value, "no such"))) == ["it"]
+    assert await find_ids(things, Equals(("w",), value)) == ["it"]
+    assert await find_ids(things, Compare(V, "gt", value)) == ["other"]
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud800", "x\udfff", ["\ud800"], {"\ud800": 1}, 10**400, -(10**400), [10**400]]
+)
+async def test_what_no_document_can_hold_equals_nothing(things: SqliteStore, value: Any) -> None:
+    await hold(things, number={"v": 1}, text={"v": "x"}, odd={"v": [True]})
+    for path in (V, ("v", "w"), ("id",), ("createdBy",), ("createdAt",)):
+        assert await find_ids(things, Equals(path, value)) == []
+        assert await find_ids(things, OneOf(path, (value, value))) == []
+        assert len(await find_ids(things, Not(Equals(path, value)))) == 3
+    assert await find_ids(things, Equals(("\ud800",), 1)) == []
+
+
+async def test_strings_no_document_can_hold_compare_with_nothing(things: SqliteStore) -> None:
+    await hold(things, number={"v": 1}, text={"v": "x"})
+    for path in (V, ("w",), ("id",), ("createdBy",), ("updatedAt",)):
+        assert await find_ids(things, Compare(path, "lt", "\ud800")) == []
+        assert await find_ids(things, Compare(path, "gte", "\ud800")) == []
+
+
+async def test_numbers_beyond_64_bits_are_compared_as_numbers(things: SqliteStore) -> None:
+    await hold(things, large={"v": 2**63}, small={"v": 5}, least={"v": -(2**63)})
+    assert await find_ids(things, Compare(V, "lt", 10**400), Sort(V)) == ["least", "small", "large"]
+    assert await find_ids(things, Compare(V, "gt", 10**30)) == []
+    assert await find_ids(things, Compare(V, "gt", -(10**400))) != []
+    assert await find_ids(things, Equals(V, 2**63)) == ["large"]
+    assert await find_ids(things, Equals(V, 2.0**63)) == ["large"]
+    assert await find_ids(things, Equals(V, -(2**63))) == ["least"]
+
+
+async def test_large_neighbouring_integers_stay_apart(things: SqliteStore) -> None:
+    await hold(things, even={"v": 2**53}, odd={"v": 2**53 + 1})
+    assert await find_ids(things, Equals(V, 2**53 + 1)) == ["odd"]
+    assert await find_ids(things, Equals(V, 2**53)) == ["even"]
+    assert await find_ids(things, Compare(V, "gt", 2.0**53)) == ["odd"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        (Compare(("createdAt",), "gte", "2025-01-15"), ["late", "noon"]),
+        (Compare(("createdAt",), "gt", "2025-01-15T12:00:00Z"), ["late"]),
+        (Compare(("createdAt",), "lte", "2025-01-15T21:00:00.000+09:00"), ["early", "noon"]),
+        (Compare(("updatedAt",), "lt", "2025-01-15T12:00:00"), ["early"]),
+        (Equals(("createdAt",), "2025-01-15T12:00:00.000Z"), ["noon"]),
+        (Equals(("createdAt",), "2025-01-15T21:00:00+09:00"), ["noon"]),
+        (OneOf(("createdAt",), ("2025-01-15T12:00:00Z", "soon", 7)), ["noon"]),
+        (OneOf(("createdAt",), ("soon",)), []),
+        (Not(Equals(("createdAt",), "2025-01-15T12:00:00Z")), ["early", "late"]),
+        (Equals(("createdAt",), "soon"), []),
+        (Equals(("createdAt",), ""), []),
+        (Not(Equals(("createdAt",), "soon")), ["early", "late", "noon"]),
+        (Compare(("createdAt",), "gt", "soon"), []),
+        (Compare(("createdAt",), "lt", "2025-13-45"), []),
+        (Compare(("createdAt",), "gt", 0), []),
+        (Compare(("createdAt",), "gt", "0001-01-01T00:00:00+23:59"), ["early", "late", "noon"]),
+        (Equals(("createdAt",), None), []),
+        (Exists(("createdAt",)), ["early", "late", "noon"]),
+        (Exists(("createdAt", "x")), []),
+    ],
+)
+async def test_times_are_compared_as_instants(
+    things: SqliteStore, condition: Condition, found: list[str]
+) -> None:
+    noon = 1_736_942_400_000
+    times = {"early": noon - 86_400_000, "late": noon + 1, "noon": noon}
+    await things.commit([insert(id, at=at) for id, at in times.items()])
+    assert await find_ids(things, condition, Sort(("id",))) == found
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        (Equals(("createdBy",), "u1"), ["a"]),
+        (Equals(("createdBy",), ""), ["b"]),
+        (Equals(("createdBy",), None), []),
+        (Equals(("createdBy",), 1), []),
+        (OneOf(("createdBy",), ("u1", "", 3)), ["a", "b"]),
+        (OneOf(("createdBy",), (3, None)), []),
+        (Compare(("createdBy",), "gt", ""), ["a", "c"]),
+        (Compare(("createdBy",), "gt", 0), []),
+        (Equals(("id",), "b"), ["b"]),
+        (Not(OneOf(("id",), ("a", "b"))), ["c"]),
+        (Equals(("id",), ["b"]), []),
+    ],
+)
+async def test_system_fields_hold_one_string(
+    things: SqliteStore, condition: Condition, found: list[str]
+) -> None:
+    owners = {"a": "u1", "b": "", "c": "u2"}
+    await things.commit([insert(id, by=by) for id, by in owners.items()])
+    assert await find_ids(things, condition, Sort(("id",))) == found
+
+
+async def test_a_hundred_leaves_in_any_shape(things: SqliteStore) -> None:
+    await hold(things, **{f"d{n:02}": {"v": n, "a": {"b": n}} for n in range(10)})
+
+    def leaf(number: int) -> Condition:
+        path: Path = (V, A_B, ("0", "x"))[number % 3]
+        return Not(Equals(path, number % 10))
+
+    deep: Condition = Equals(V, 3)
+    for number in range(100):
+        deep = Or((And((deep, leaf(number))), Equals(A_B, 5)))
+    wide_and = And(tuple(leaf(number) for number in range(100)))
+    wide_or = Or(tuple(Equals(A_B, number) for number in range(100)))
+    nots: Condition = Equals(V, 3)
+    for _ in range(100):
+        nots = Not(nots)
+    assert await find_ids(things, deep) == ["d05"]
+    assert await find_ids(things, wide_and) == []
+    assert len(await find_ids(things, wide_or)) == 10
+    assert await find_ids(things, nots) == ["d03"]
+
+
+@pytest.mark.parametrize("path", [V, ("w",), A_B, ("0", "1"), ("id",), ("createdAt",)])
+async def test_a_thousand_values_in_one_list(things: SqliteStore, path: Path) -> None:
+    await hold(things, **{f"n{n}": {"v": n, "w": [n], "a": {"b": n}} for n in (1, 999, 5000)})
+    numbers: list[Any] = list(range(1000))
+    mixed = (*numbers, *map(str, numbers), None, True, *([n] for n in numbers))
+    found = await find_ids(things, OneOf(path, tuple(numbers)), Sort(("id",)))
+    assert found == (["n1", "n999"] if path in (V, ("w",), A_B) else [])
+    assert len(await find_ids(things, OneOf(path, mixed))) in (0, 2, 3)
+
+
+@pytest.mark.parametrize("segment", ["a", "0", "제목"])
+async def test_the_longest_path_is_answered_quickly(things: SqliteStore, segment: str) -> None:
+    body: Any = "leaf"
+    for _ in range(10):
+        body = {segment: body}
+    await hold(things, deep=body, other={})
+    path = (segment,) * 10
+    assert await find_ids(things, Equals(path, "leaf")) == ["deep"]
+    assert await find_ids(things, ALWAYS, Sort(path)) == ["other", "deep"]
+
+
+async def test_an_offset_beyond_all_numbers_is_an_empty_page(things: SqliteStore) -> None:
+    await hold(things, one={"v": 1})
+    page = await things.find(Find("things", offset=10**30, limit=10**30))
+    assert (ids(page), page.total, page.items) == ([], 1, b"[]")
+
+
+async def test_conditions_combine(things: SqliteStore) -> None:
+    await hold(things, **{str(n): {"n": n, "v": n % 2} for n in range(6)})
+    odd, small = Equals(V, 1), Compare(("n",), "lt", 3)
+    assert await find_ids(things, all_of(odd, small)) == ["1"]
+    assert await find_ids(things, any_of(odd, small), Sort(("n",))) == ["0", "1", "2", "3", "5"]
+    assert await find_ids(things, Not(any_of(odd, small))) == ["4"]
+    assert await find_ids(things, all_of()) == [str(n) for n in range(6)]
+    assert await find_ids(things, any_of()) == []
+    assert await find_ids(things, And(())) == [str(n) for n in range(6)]
+    assert await find_ids(things, Or(())) == []
