@@ -20,8 +20,6 @@ tables:
       status: {type: string, enum: [draft, published], default: draft}
       views: {type: number, default: 0}
       tags: {type: array, items: {type: string}}
-    indexes:
-      - {name: once, fields: {status: 1, views: 1}, unique: true, sparse: true}
     permissions:
       user: {create: true, read: true, list: true}
       self: {update: true, delete: true}

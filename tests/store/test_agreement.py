@@ -47,9 +47,7 @@ texts = st.sampled_from(["", "a", "b", "B", "1", "é", "a\0b", '"', "[1]", '{"a"
 scalars = st.one_of(st.none(), st.booleans(), numbers, texts)
 values = st.recursive(
     scalars,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
     max_leaves=6,
 )
 # Often plain, so that the indexes answer alone; now and then odd.
@@ -81,7 +79,7 @@ strange = st.sampled_from(
 )
 operands = st.one_of(values, times, st.sampled_from(["u1", "id1"]), strange)
 comparable = operands.filter(lambda v: v is not None and not isinstance(v, (list, dict)))
-leaves = st.one_of(
+leaves: st.SearchStrategy[Condition] = st.one_of(
     st.sampled_from([ALWAYS, NEVER]),
     st.builds(Equals, paths, operands),
     st.builds(OneOf, paths, st.lists(operands, max_size=4).map(tuple)),
@@ -114,9 +112,8 @@ agreement = settings(
 
 @pytest.fixture
 async def both(database: SqliteDatabase) -> SqliteStore:
-    store = await database.environment("dev")
-    await store.define(Collection(BARE), Collection(INDEXED, INDEXES))
-    return store
+    await database.control.define(Collection(BARE), Collection(INDEXED, INDEXES))
+    return database.control
 
 
 async def fill(store: SqliteStore, drawn: list[Any]) -> list[dict[str, Any]]:
@@ -141,9 +138,7 @@ async def test_conditions_mean_the_same_with_and_without_an_index(
     for condition in asked:
         expected = [d["id"] for d in held if reference.matches(condition, d)]
         for collection in (BARE, INDEXED):
-            page = await both.find(
-                Find(collection, condition, (Sort(("id",)),), limit=len(held))
-            )
+            page = await both.find(Find(collection, condition, (Sort(("id",)),), limit=len(held)))
             assert [d["id"] for d in documents(page)] == expected, collection
             assert page.total == len(expected), collection
             checks.append(Check(collection, condition, len(expected), len(expected)))
@@ -177,9 +172,10 @@ async def test_removing_by_condition_removes_what_the_reference_finds(
     held = await fill(both, drawn)
     left = [d["id"] for d in held if not reference.matches(condition, d)]
     removed = len(held) - len(left)
-    assert await both.commit(
-        [DeleteWhere(BARE, condition), DeleteWhere(INDEXED, condition)]
-    ) == [removed, removed]
+    assert await both.commit([DeleteWhere(BARE, condition), DeleteWhere(INDEXED, condition)]) == [
+        removed,
+        removed,
+    ]
     for collection in (BARE, INDEXED):
         page = await both.find(Find(collection, sort=(Sort(("id",)),), limit=10))
         assert [d["id"] for d in documents(page)] == left

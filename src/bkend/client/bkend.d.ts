@@ -357,4 +357,8 @@ export function createClient(options: ClientOptions): Client;
 export function configure(options: ClientOptions): Client;
 
 /** {@link Client.fetch} of the client that {@link configure} made. */
-export const bkendFetch: BkendFetch;
+export function bkendFetch(
+  path: string,
+  options: FetchOptions & { raw: true },
+): Promise<Response>;
+export function bkendFetch<T = any>(path: string, options?: FetchOptions): Promise<T>;

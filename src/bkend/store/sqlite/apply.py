@@ -115,9 +115,9 @@ def _insert_many(
         insert_rows(connection, planners(collection).physical.table, rows)
     except apsw.ConstraintError:
         connection.execute("ROLLBACK TO rows")
-        return False
-    finally:
         connection.execute("RELEASE rows")
+        return False
+    connection.execute("RELEASE rows")
     changes[collection] = [op.id for op in inserts]
     return True
 

@@ -180,8 +180,8 @@ class Writer:
         insertions = [job.insertion for job in jobs if job.insertion is not None]
         try:
             self._insert(self._connection, collection, [found.row for found in insertions])
-        except _OWN_FAULTS:
-            if not self._connection.in_transaction:
+        except Exception as error:
+            if not self._is_own_fault(error):
                 raise
             execute("ROLLBACK TO jobs")
             execute("RELEASE jobs")
@@ -198,17 +198,21 @@ class Writer:
             execute("SAVEPOINT job")
         try:
             job.outcome = job.run(self._connection, job.changes)
-        except apsw.Error as error:
-            if not isinstance(error, _OWN_FAULTS) or not self._connection.in_transaction:
+        except Exception as error:
+            if not self._is_own_fault(error):
                 raise
-            job.error = error
-        except Exception as error:  # a job's own fault must not undo its neighbours
             job.error = error
         if job.insertion is not None:
             return
         if job.error is not None:
             execute("ROLLBACK TO job")
         execute("RELEASE job")
+
+    def _is_own_fault(self, error: Exception) -> bool:
+        """Whether the job alone is to blame, so that its neighbours can still be stored."""
+        if not isinstance(error, apsw.Error):
+            return True
+        return isinstance(error, _OWN_FAULTS) and self._connection.in_transaction
 
     @staticmethod
     def _fail(group: Sequence[Job], error: BaseException) -> None:

@@ -1,0 +1,53 @@
+"""The JavaScript client under Node's own test runner, against a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import StartServer
+from tests.servers import clean_environment
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def node_environment(start_server: StartServer) -> dict[str, str]:
+    """What tells the Node tests where the server is."""
+    server = start_server(tables=(HERE / "tables.yaml").read_text())
+    return {
+        "BKEND_TEST_URL": server.url,
+        "BKEND_TEST_KEY": server.key,
+        "BKEND_TEST_SECRET_KEY": server.secret,
+    }
+
+
+def test_the_client_passes_its_tests_in_node(node_environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["node", "--test", "--test-reporter=tap", str(HERE / "bkend.test.mjs")],
+        env={**clean_environment(), **node_environment},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr
+    assert "# pass 0" not in done.stdout
+
+
+def test_the_declarations_compile_and_name_what_the_module_exports() -> None:
+    client = HERE.parents[1] / "src" / "bkend" / "client"
+    module = (client / "bkend.js").read_text()
+    declared = (client / "bkend.d.ts").read_text()
+    exported = [
+        line.split("(")[0].split("{")[0].split()[-1]
+        for line in module.splitlines()
+        if line.startswith(("export function", "export async function"))
+    ]
+    assert exported
+    assert [name for name in exported if f"function {name}" not in declared] == []
+    assert "class BkendError" in declared
+    assert os.path.getsize(client / "bkend.js") < 32 * 1024

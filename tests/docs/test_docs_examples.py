@@ -1,0 +1,88 @@
+"""What the pages tell people to paste is pasted: every `sh run` block, top to bottom."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import StartServer
+from tests.servers import clean_environment
+
+DOCS = Path(__file__).parents[2] / "docs"
+_BLOCK = re.compile(r"^```(sh run|yaml|js)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+PAGES = sorted(path for path in DOCS.rglob("*.md") if "```sh run" in path.read_text())
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    """The fenced blocks of a kind on a page, in order."""
+    return [text for found, text in _BLOCK.findall(page.read_text()) if found == kind]
+
+
+def declared_tables(page: Path) -> str | None:
+    """The page's own bkend.yaml, if it shows one."""
+    return next((text for text in blocks(page, "yaml") if text.startswith("version: 1")), None)
+
+
+def test_the_flagship_page_has_examples_that_run() -> None:
+    assert DOCS / "guides" / "integrate.md" in PAGES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_shell_examples_run_in_order(page: Path, start_server: StartServer) -> None:
+    server = start_server(tables=declared_tables(page))
+    steps = blocks(page, "sh run")
+    script = "set -euo pipefail\n" + "\n".join(
+        f"echo '# example {number}' >&2\n{step}" for number, step in enumerate(steps, start=1)
+    )
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={**clean_environment(), "BKEND_URL": server.url, "BKEND_KEY": server.key},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_the_helper_to_copy_signs_up_creates_lists_and_survives_an_expired_token(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    page = DOCS / "guides" / "integrate.md"
+    server = start_server(tables=declared_tables(page))
+    server.bkend("auth", "settings", "--set", "accessTokenTtlSeconds=1")
+    helper = next(text for text in blocks(page, "js") if "function bkendFetch" in text)
+    helper = helper.replace("http://127.0.0.1:8000", server.url).replace("pk_...", server.key)
+    (tmp_path / "helper.mjs").write_text(helper)
+    (tmp_path / "use.mjs").write_text(_USE)
+    done = subprocess.run(
+        ["node", str(tmp_path / "use.mjs")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "1 post, refreshed, signed out"
+
+
+_USE = """
+const kept = new Map();
+globalThis.localStorage = {
+  getItem: (name) => kept.get(name) ?? null,
+  setItem: (name, value) => kept.set(name, value),
+  removeItem: (name) => kept.delete(name),
+};
+const { bkendFetch, signUp, signOut } = await import("./helper.mjs");
+const access = () => JSON.parse(kept.get("bkend")).accessToken;
+await signUp({ email: "ada@example.com", password: "correct horse battery", name: "Ada" });
+const first = access();
+await bkendFetch("/v1/data/posts", { method: "POST", body: { title: "Hello" } });
+const { exp } = JSON.parse(Buffer.from(first.split(".")[1], "base64url"));
+while (Date.now() / 1000 < exp + 0.05) await new Promise((wake) => setTimeout(wake, 20));
+await Promise.all([1, 2, 3].map(() => bkendFetch("/v1/auth/me")));
+const { pagination } = await bkendFetch("/v1/data/posts");
+const refreshed = access() !== first ? "refreshed" : "not refreshed";
+await signOut();
+console.log(`${pagination.total} post, ${refreshed}, ${kept.size ? "kept" : "signed out"}`);
+"""
