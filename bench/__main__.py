@@ -1,5 +1,6 @@
 """The command line of the bench: `python -m bench`, `python -m bench crash`."""
 
+import signal
 import sys
 import tempfile
 from dataclasses import replace
@@ -36,6 +37,7 @@ def main(
     """Measure bkend beside PocketBase and a bare endpoint."""
     if context.invoked_subcommand:
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with the bench
     workloads = [_workload(name) for name in only] if only else list(Workload)
     size = QUICK if quick else FULL
     plan = replace(

@@ -12,6 +12,7 @@ from bench.results import Load, Outcome
 from bench.targets import verdicts
 from bench.wrk import CONNECTIONS
 
+BUSY_SHARE = 0.5  # of the cores, as load before the run
 NOTES = (
     "Both servers hold the same documents on the same disk, run at the same time and are driven "
     "in turns; a figure is the median over the rounds, with the slowest and the fastest round.",
@@ -43,6 +44,17 @@ def sheets(outcome: Outcome) -> list[Sheet]:
     return [table for table in tables if table.rows]
 
 
+def warnings(outcome: Outcome) -> list[str]:
+    """What makes the figures doubtful."""
+    machine = outcome.machine
+    if machine.load_before < BUSY_SHARE * machine.cores:
+        return []
+    return [
+        f"The machine was busy before the run (load {machine.load_before} on {machine.cores} "
+        "cores): the absolute figures are too low, and the ratios uncertain."
+    ]
+
+
 def show(outcome: Outcome, console: Console) -> None:
     """Print the tables."""
     for sheet in sheets(outcome):
@@ -53,6 +65,8 @@ def show(outcome: Outcome, console: Console) -> None:
         for row in sheet.rows:
             table.add_row(*row)
         console.print(table)
+    for warning in warnings(outcome):
+        console.print(warning, style="yellow")
 
 
 def markdown(outcome: Outcome) -> str:
@@ -67,6 +81,7 @@ def markdown(outcome: Outcome) -> str:
         f"{machine.kernel}, {machine.filesystem}, fsync of 4 KiB {machine.fsync_ms} ms, "
         f"load before {machine.load_before}.",
         f"Versions: {versions}.",
+        *(f"**{warning}**" for warning in warnings(outcome)),
         *(_markdown(sheet) for sheet in sheets(outcome)),
         "## How to read this",
         "\n".join(f"- {note}" for note in NOTES),

@@ -82,7 +82,22 @@ async def test_page_renders(client: AsyncClient, name: str) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert parsed(answer.text).first_headings == 1
-    assert f'<a href="/docs/{name}" aria-current="page">' in answer.text
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if not name.startswith("decisions/")])
+async def test_side_bar_shows_where_one_is(client: AsyncClient, name: str) -> None:
+    page = (await client.get(f"/docs/{name}")).text
+    assert page.count('aria-current="page"') == 1
+    assert f'<a href="/docs/{name}" aria-current="page">' in page
+
+
+async def test_page_without_a_place_is_not_in_the_side_bar(folder: Path) -> None:
+    (folder / "listed.md").write_text("---\ntitle: Listed\norder: 1\n---\n# Listed\n")
+    (folder / "note.md").write_text("# Note\n")
+    async with client_of(site_routes(Site(folder))) as client:
+        page = (await client.get("/docs/note")).text
+    assert "/docs/listed" in page
+    assert "/docs/note" not in page
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -242,7 +257,7 @@ def test_links_between_files_become_links_between_pages(href: str, target: str) 
 
 def test_front_matter_is_optional() -> None:
     source = parse_source("# A decision\n\ntext\n")
-    assert (source.title, source.order) == ("A decision", 1000)
+    assert (source.title, source.order) == ("A decision", None)
     source = parse_source("---\ntitle: T: t\ndescription: D\norder: 5\n---\n# H\n")
     assert (source.title, source.description, source.order) == ("T: t", "D", 5)
     assert source.markdown == "# H\n"

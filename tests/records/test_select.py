@@ -15,7 +15,6 @@ RECORD: dict[str, Any] = {
     "big": 1e20,
     "o": {"a": 1, "b": {"c": 2, "d": [1]}},
     "list": [{"k": 1, "l": 2}, {"l": 3}, 5, {"k": {"m": 1}}],
-    "odd.name"[:3] + "_name": 1,
 }
 SYSTEM = ["createdBy", "createdAt", "updatedAt"]
 

@@ -31,6 +31,9 @@ MIXED: list[tuple[str, Any]] = [
     ("false", False),
     ("true", True),
 ]
+# Equal keys come by id, and later rows of MIXED are made first.
+TIED = {"null": "missing", "missing": "null", "object": "other object", "other object": "object"}
+ASCENDING = [TIED.get(name, name) for name, _ in MIXED]
 
 
 @pytest.fixture(scope="module")
@@ -44,22 +47,15 @@ def rows(admin: httpx.Client) -> list[str]:
     return [record["id"] for record in made]
 
 
-def ascending(rows: list[str]) -> list[str]:
-    """The names as they must come: by value, ties by id, and later rows of MIXED are older."""
-    tied = {"null": "missing", "missing": "null", "object": "other object", "other object": "object"}
-    return [tied.get(name, name) for name, _ in MIXED]
-
-
-@pytest.mark.parametrize("index", ["1", "5"])
-def test_types_sort_in_their_order(admin: httpx.Client, rows: list[str], index: str) -> None:
-    query = f"/v1/data/sorts?limit={len(MIXED)}&sortBy=v&sortDirection=asc&x={index}"
-    assert names(admin.get(query)) == ascending(rows)
+def test_types_sort_in_their_order(admin: httpx.Client, rows: list[str]) -> None:
+    query = "/v1/data/sorts?limit=100&sortBy=v&sortDirection=asc"
+    assert names(admin.get(query)) == ASCENDING
 
 
 def test_descending_is_the_exact_reverse_but_for_arrays(
     admin: httpx.Client, rows: list[str]
 ) -> None:
-    expected = [name for name in ascending(rows)[::-1] if name != "array from zero"]
+    expected = [name for name in ASCENDING[::-1] if name != "array from zero"]
     expected.insert(expected.index("ten") + 1, "array from zero")  # 9 is its largest
     assert names(admin.get("/v1/data/sorts?limit=100&sortBy=v")) == expected
     assert names(admin.get("/v1/data/sorts?limit=100&sortBy=v&sortDirection=DESC")) == expected

@@ -12,7 +12,7 @@ MEDIA_TYPES = {
     ".md": "text/markdown; charset=utf-8",
 }
 SECTIONS = {"": "", "guides": "Guides", "reference": "Reference", "project": "Project"}
-"""The sections of the navigation, in order, with their titles; the first has only the index."""
+"""The sections of the navigation, in order, with their titles; the first holds the index."""
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _HEADING = re.compile(r"^# (.+)$", re.MULTILINE)
@@ -24,7 +24,8 @@ class Source:
 
     title: str
     description: str
-    order: int
+    order: int | None
+    """The place in its section; pages without one are not in the navigation."""
     markdown: str
 
 
@@ -72,6 +73,6 @@ def parse_source(text: str) -> Source:
     return Source(
         title=fields["title"] or (heading.group(1) if heading else "Untitled"),
         description=fields["description"],
-        order=int(fields["order"] or 1000),
+        order=int(fields["order"]) if fields["order"] else None,
         markdown=markdown,
     )

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from bkend.docs.library import (
     MEDIA_TYPES,
     SECTIONS,
+    Source,
     docs_directory,
     find_files,
     page_name,
@@ -73,24 +74,23 @@ class Site:
         self._rendered: dict[str, str] = {}
 
     def navigation(self) -> tuple[NavigationEntry, ...]:
-        """Every page, in the order of the side bar."""
+        """The pages of the side bar, in its order."""
         if not self._navigation:
-            sections = list(SECTIONS)
             ranked = []
             for name, file in self.pages.items():
-                source = parse_source(self.files[file].read_text("utf-8"))
-                section = section_of(file)
-                rank = (sections.index(section), source.order, name)
-                ranked.append((rank, NavigationEntry(section, name, source.title)))
+                source = self._source(name)
+                if source.order is not None:
+                    section = section_of(file)
+                    rank = (list(SECTIONS).index(section), source.order, name)
+                    ranked.append((rank, NavigationEntry(section, name, source.title)))
             self._navigation = tuple(entry for _, entry in sorted(ranked, key=lambda item: item[0]))
         return self._navigation
 
     def page(self, name: str) -> str:
         """The HTML of a page of this folder, with `EXAMPLE_BASE` in its examples."""
         if name not in self._rendered:
-            file = self.pages[name]
-            source = parse_source(self.files[file].read_text("utf-8"))
-            body = render_body(source.markdown, file)
+            source = self._source(name)
+            body = render_body(source.markdown, self.pages[name])
             self._rendered[name] = _document(
                 title=source.title,
                 description=source.description,
@@ -111,6 +111,9 @@ class Site:
             contents="",
         )
 
+    def _source(self, name: str) -> Source:
+        return parse_source(self.files[self.pages[name]].read_text("utf-8"))
+
     def _side_bar(self, current: str | None) -> str:
         parts = []
         for section, title in SECTIONS.items():
@@ -123,7 +126,10 @@ class Site:
 
     def _neighbours(self, name: str) -> str:
         entries = self.navigation()
-        at = next(index for index, entry in enumerate(entries) if entry.name == name)
+        names = [entry.name for entry in entries]
+        if name not in names:
+            return ""
+        at = names.index(name)
         links = []
         if at > 0:
             links.append(_neighbour(entries[at - 1], "prev", "← Previous"))

@@ -97,7 +97,7 @@ def read_source(text: bytes) -> Node:
         raise SourceProblem(line, "the file is not UTF-8 text") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
+        line = min(mark.line, text.rstrip().count(b"\n")) + 1 if mark else 1
         raise SourceProblem(line, f"not valid YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise SourceProblem(1, f"not valid YAML: {' '.join(str(error).split())}") from None

@@ -51,8 +51,6 @@ describe("records", () => {
     const page = await client.from("notes").list({
       andFilters: { tags: mark, views: { $gte: 2 } },
       orFilters: [{ views: 2 }, { views: { $gt: 3 } }],
-      search: mark.toUpperCase(),
-      searchType: "title",
       sortBy: "views",
       sortDirection: "asc",
       page: 2,
@@ -73,12 +71,14 @@ describe("records", () => {
       andFilters: { createdAt: { $gte: since } },
       orFilters: [{ a: 1 }],
       select: ["title", "tags"],
+      searchType: "title",
     });
     assert.deepEqual(Object.fromEntries(query), {
       page: "0",
       andFilters: '{"createdAt":{"$gte":"2026-01-02T03:04:05.678Z"}}',
       orFilters: '[{"a":1}]',
       select: "title,tags",
+      searchType: "title",
     });
   });
 

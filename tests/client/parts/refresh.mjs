@@ -122,7 +122,11 @@ describe("an expired access token", () => {
 
 describe("a 401 that no refresh would cure", () => {
   test("a wrong password is thrown at once", async () => {
-    const { client, http } = await signedUp();
+    const refuse = (call) =>
+      call.path === "/v1/auth/mfa/enable"
+        ? json({ code: "auth/invalid-credentials" }, { status: 401 })
+        : undefined;
+    const { client, http } = await signedUp({ intercept: refuse });
     const change = client.fetch("/v1/auth/password/change", {
       method: "POST",
       body: { currentPassword: `${password}!`, newPassword: `${password}?` },
@@ -134,7 +138,11 @@ describe("a 401 that no refresh would cure", () => {
   });
 
   test("an endpoint that ignores the token causes no refresh", async () => {
-    const { client, http, storage } = await signedUp();
+    const refuse = (call) =>
+      isRefresh(call) || call.path.endsWith("/signup")
+        ? undefined
+        : json({ code: "auth/invalid-token" }, { status: 401 });
+    const { client, http, storage } = await signedUp({ intercept: refuse });
     const calls = [
       ["/v1/auth/refresh", { refreshToken: "nonsense" }],
       ["/v1/auth/email/callback", { token: "nonsense" }],

@@ -22,7 +22,7 @@ from bkend.store.conditions import (
     Or,
     Path,
 )
-from bkend.store.documents import parse_time
+from bkend.store.documents import parse_time, wire_number
 from bkend.store.sqlite.paths import (
     extract,
     is_safe,
@@ -306,6 +306,25 @@ def json_among(*arguments: Any) -> int:
         return 0
     held = _classed(orjson.loads(value))
     return int(any(held == _classed(literal) for literal in orjson.loads(literals)))
+
+
+def json_canonical(*arguments: Any) -> str:
+    """SQL function: one text for all equal objects or arrays, whatever the order of their keys
+    and the spelling of their numbers."""
+    value = _spelt_alike(orjson.loads(arguments[0]))
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _spelt_alike(value: Any) -> Any:
+    if isinstance(value, float):
+        return wire_number(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _number(value)
+    if isinstance(value, dict):
+        return {key: _spelt_alike(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_spelt_alike(item) for item in value]
+    return value
 
 
 def _classed(value: Any) -> Any:

@@ -34,6 +34,7 @@ class SqliteDatabase:
         self._pool = ThreadPoolExecutor(_READER_THREADS, thread_name_prefix="reader")
         self._environments: dict[str, SqliteStore] = {}
         self._opening = asyncio.Lock()
+        self._closed = False
         self._control: SqliteStore | None = None
 
     @classmethod
@@ -100,6 +101,9 @@ class SqliteDatabase:
         await self.control.count("keys")
 
     async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         for store in [*self._environments.values(), self.control]:
             await store.close()
         self._pool.shutdown()

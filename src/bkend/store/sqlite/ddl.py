@@ -172,7 +172,10 @@ def _create_unique(
             keys.append(extract(path))
         else:
             # No document holds a blob, so an empty one can stand for null and missing.
-            keys.append(f"coalesce({extract(path)},x'')")
+            keys.append(
+                f"CASE WHEN {type_of(path)} IN ('array','object') "
+                f"THEN json_canonical({extract(path)}) ELSE coalesce({extract(path)},x'') END"
+            )
             keys.append(
                 f"CASE {type_of(path)} WHEN 'true' THEN 'b' WHEN 'false' THEN 'b' "
                 f"WHEN 'array' THEN 'a' WHEN 'object' THEN 'o' ELSE '' END"
