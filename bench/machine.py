@@ -20,7 +20,6 @@ class Machine:
     kernel: str
     filesystem: str
     fsync_ms: float
-    load_before: float
 
 
 def describe(directory: Path) -> Machine:
@@ -33,7 +32,6 @@ def describe(directory: Path) -> Machine:
         kernel=f"{platform.system()} {platform.release().partition('-')[0]}",
         filesystem=_filesystem(directory),
         fsync_ms=_fsync_ms(directory),
-        load_before=round(os.getloadavg()[0], 2),
     )
 
 

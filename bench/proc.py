@@ -1,6 +1,7 @@
-"""What the kernel tells about a process and its descendants."""
+"""What the kernel tells about processes: memory, processor time, and who else was busy."""
 
 import os
+import time
 from pathlib import Path
 
 
@@ -12,6 +13,26 @@ def resident_bytes(root: int) -> int:
 def busy_seconds(root: int) -> float:
     """Processor time the tree's living processes have used so far."""
     return sum(_busy_ticks(pid) for pid in _tree(root)) / os.sysconf("SC_CLK_TCK")
+
+
+class Elsewhere:
+    """What the machine does beside this process and its children, from now on."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._before = _elsewhere_seconds()
+
+    def cores(self) -> float:
+        """Cores kept busy by others, on average; exact once all children have ended."""
+        return (_elsewhere_seconds() - self._before) / (time.perf_counter() - self._began)
+
+
+def _elsewhere_seconds() -> float:
+    user, nice, system, _, _, interrupts, soft, stolen = (
+        int(field) for field in Path("/proc/stat").read_text().split()[1:9]
+    )
+    ticks = user + nice + system + interrupts + soft + stolen
+    return ticks / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
 
 
 def _tree(root: int) -> list[int]:

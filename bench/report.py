@@ -12,7 +12,7 @@ from bench.results import Load, Outcome
 from bench.targets import verdicts
 from bench.wrk import CONNECTIONS
 
-BUSY_SHARE = 0.5  # of the cores, as load before the run
+BUSY_SHARE = 0.1  # of the cores; above it a report says so
 NOTES = (
     "Both servers hold the same documents on the same disk, run at the same time and are driven "
     "in turns; a figure is the median over the rounds, with the slowest and the fastest round.",
@@ -46,12 +46,12 @@ def sheets(outcome: Outcome) -> list[Sheet]:
 
 def warnings(outcome: Outcome) -> list[str]:
     """What makes the figures doubtful."""
-    machine = outcome.machine
-    if machine.load_before < BUSY_SHARE * machine.cores:
+    cores = outcome.machine.cores
+    if outcome.busy_elsewhere < BUSY_SHARE * cores:
         return []
     return [
-        f"The machine was busy before the run (load {machine.load_before} on {machine.cores} "
-        "cores): the absolute figures are too low, and the ratios uncertain."
+        f"Other programs used {outcome.busy_elsewhere:.1f} of {cores} cores during the rounds: "
+        "the absolute figures are too low, and the ratios uncertain."
     ]
 
 
@@ -78,8 +78,8 @@ def markdown(outcome: Outcome) -> str:
         f"{plan.documents:,} documents, {CONNECTIONS} connections, {plan.rounds} rounds of "
         f"{plan.seconds} s for each server.",
         f"Machine: {machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB, "
-        f"{machine.kernel}, {machine.filesystem}, fsync of 4 KiB {machine.fsync_ms} ms, "
-        f"load before {machine.load_before}.",
+        f"{machine.kernel}, {machine.filesystem}, fsync of 4 KiB {machine.fsync_ms} ms; "
+        f"{outcome.busy_elsewhere:.1f} cores busy elsewhere during the rounds.",
         f"Versions: {versions}.",
         *(f"**{warning}**" for warning in warnings(outcome)),
         *(_markdown(sheet) for sheet in sheets(outcome)),

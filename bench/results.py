@@ -61,7 +61,10 @@ class Starts:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Everything a run measured, by workload and by server name."""
+    """Everything a run measured, by workload and by server name.
+
+    `busy_elsewhere` is how many cores other programs used on average during the rounds.
+    """
 
     date: str
     plan: Plan
@@ -69,6 +72,7 @@ class Outcome:
     versions: dict[str, str]
     loads: dict[Workload, dict[str, Load]]
     starts: dict[str, Starts]
+    busy_elsewhere: float
 
     def ratio(self, workload: Workload, name: str, other: str) -> float | None:
         """Requests per second of one server over another's; None if either was not measured."""

@@ -16,6 +16,7 @@ from bench.peers import bare
 from bench.peers.bkend import Bkend
 from bench.peers.peer import Peer
 from bench.peers.pocketbase import PocketBase
+from bench.proc import Elsewhere
 from bench.process import Server
 from bench.results import Load, Outcome, Plan, Starts
 from bench.rounds import Lane, interleaved
@@ -40,13 +41,16 @@ class Run:
         for peer in self._peers:
             self._fill(peer)
         starts = {peer.name: self._starts(peer) for peer in self._peers}
+        elsewhere = Elsewhere()
+        loads = self._loads(workloads)
         return Outcome(
             date=datetime.now(UTC).date().isoformat(),
             plan=self._plan,
             machine=described,
             versions=self._versions(),
-            loads=self._loads(workloads),
+            loads=loads,
             starts=starts,
+            busy_elsewhere=round(elsewhere.cores(), 2),
         )
 
     def _fill(self, peer: Peer) -> None:

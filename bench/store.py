@@ -27,6 +27,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "date": outcome.date,
         "plan": asdict(outcome.plan),
         "machine": asdict(outcome.machine),
+        "busy_elsewhere": outcome.busy_elsewhere,
         "versions": outcome.versions,
         "loads": {
             workload.key: {

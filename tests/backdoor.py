@@ -12,11 +12,12 @@ import orjson
 from bkend.auth.collections import USERS
 from bkend.clock import SystemClock
 from bkend.core import Core, open_core
+from bkend.ids import RecordIds
 from bkend.manage.control import ENVIRONMENTS, PROJECTS
 from bkend.manage.keys import KeyType
 from bkend.secret import load_secret
 from bkend.settings import Settings
-from bkend.store import Equals, Find, Store, Update
+from bkend.store import Equals, Find, Insert, Store, Update
 from tests.servers import RunningServer
 
 T = TypeVar("T")
@@ -45,6 +46,21 @@ def set_user(server: RunningServer, user_id: str, **fields: Any) -> None:
         await store.commit([Update(USERS, user_id, set=fields)])
 
     beside(server, work)
+
+
+def insert_row(server: RunningServer, table: str, fields: dict[str, Any]) -> str:
+    """A row as an older schema may have left it; its id."""
+
+    async def work(core: Core) -> str:
+        services = await core.environment("app", "dev")
+        found = await services.tables.get(table)
+        assert found is not None
+        store, now = await _environment_store(core, "dev"), core.clock.now_ms()
+        row = Insert(found.table.collection, RecordIds().next(now), fields, now, now)
+        await store.commit([row])
+        return row.id
+
+    return beside(server, work)
 
 
 def set_project(server: RunningServer, **fields: Any) -> None:

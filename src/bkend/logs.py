@@ -1,4 +1,4 @@
-"""Structured logs on stderr, with anything that looks like a secret masked (attack: secrets in logs)."""
+"""Structured logs on stderr, with anything that looks like a secret masked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 _SECRETS = re.compile(
     r"\b(pk|sk|bt)_[0-9a-f]{6,}|\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
@@ -41,7 +42,7 @@ def configure_logs(form: str, level: str) -> None:
     )
 
 
-def mask_secrets(logger: Any, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def mask_secrets(logger: Any, name: str, event: EventDict) -> EventDict:
     """Replace keys, tokens and hashes wherever they stand, and values of tell-tale names."""
     for key, value in event.items():
         if key.lower() in _SECRET_NAMES:

@@ -10,6 +10,7 @@ import sys
 
 import structlog
 import uvloop
+from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from bkend.app import build_app
@@ -21,7 +22,6 @@ from bkend.settings import LoadedSettings, Settings
 log = structlog.get_logger("bkend")
 
 _BACKLOG = 1024
-_SWITCH_SECONDS = 0.0005
 
 
 class AddressInUse(Exception):
@@ -33,8 +33,6 @@ def run(loaded: LoadedSettings) -> None:
     settings = loaded.settings
     configure_logs(settings.log, settings.log_level)
     _require_free(settings)
-    # The writer thread must not wait long for the interpreter while the loop is busy.
-    sys.setswitchinterval(_SWITCH_SECONDS)
     uvloop.run(_serve(settings))
 
 
@@ -47,7 +45,7 @@ async def _serve(settings: Settings) -> None:
             app,
             address=settings.host,
             port=settings.port,
-            interface="asginl",
+            interface=Interfaces.RSGI,
             backlog=_BACKLOG,
             log_enabled=False,
             log_access=False,

@@ -52,10 +52,10 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path("bkend-data")
-    host: str = Field("127.0.0.1", min_length=1)
-    port: int = Field(8000, ge=1, le=65535)
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=1, le=65535)
     database_url: str | None = None
-    secret: str | None = Field(None, repr=False)
+    secret: str | None = Field(default=None, repr=False)
     rate_limit: str = "100/200"
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

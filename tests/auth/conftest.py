@@ -185,7 +185,7 @@ async def _api(served: Served) -> AsyncIterator[Api]:
     environment, key, secret_key = await served.new_environment()
     opened = await served.core.environments.get(environment)
     assert opened is not None
-    transport = httpx.ASGITransport(app=served.app, client=("203.0.113.7", 4711))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=served.app, client=("203.0.113.7", 4711))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://bkend.test", headers={"X-API-Key": key}
     ) as http:

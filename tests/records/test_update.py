@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.answers import ok, problems, refusal
+from tests.backdoor import insert_row
 from tests.people import People
+from tests.servers import RunningServer
 
 
 @pytest.fixture
@@ -116,17 +119,29 @@ def test_foreign_and_missing_records(
         assert ok(patch(admin_user, article, title="moderated"))["createdBy"] == people.owner.id
 
 
-def test_old_rows_that_break_a_rule_stay_editable(admin: httpx.Client, owner: httpx.Client) -> None:
-    """Only the listed fields are validated: a row made without its required field is patched."""
-    made = ok(admin.post("/v1/data/typed", json={"title": "ab"}), 201)
-    changed = ok(admin.patch(f"/v1/data/typed/{made['id']}", json={"count": 1}))
-    assert changed["count"] == 1
-
-
-def test_concurrent_updates_of_different_fields_both_stay(
-    admin: httpx.Client, article: dict[str, Any]
+def test_old_row_that_breaks_a_newer_rule_stays_editable(
+    server: RunningServer, admin: httpx.Client
 ) -> None:
-    for number in range(20):
-        ok(patch(admin, article, **{f"f{number}": number}))
-    record = ok(admin.get(f"/v1/data/articles/{article['id']}"))
-    assert [record[f"f{number}"] for number in range(20)] == list(range(20))
+    id = insert_row(server, "typed", {"count": 99, "kind": "old"})
+    path = f"/v1/data/typed/{id}"
+    assert ok(admin.patch(path, json={"done": True}))["count"] == 99
+    assert problems(admin.patch(path, json={"count": 99})) == [("count", "maximum")]
+
+
+def test_updates_of_different_fields_at_once_all_stay(
+    owner: httpx.Client, article: dict[str, Any]
+) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        for answer in pool.map(lambda n: patch(owner, article, **{f"f{n}": n}), range(30)):
+            ok(answer)
+    record = ok(owner.get(f"/v1/data/articles/{article['id']}"))
+    assert [record[f"f{number}"] for number in range(30)] == list(range(30))
+
+
+def test_a_record_cannot_grow_past_its_limit(admin: httpx.Client) -> None:
+    path = f"/v1/data/free/{ok(admin.post('/v1/data/free', json={}), 201)['id']}"
+    large = "x" * (9 * 1024 * 1024)
+    assert admin.patch(path, json={"a": large}).status_code == 200
+    refusal(admin.patch(path, json={"b": large}), 413, "common/payload-too-large", "16 MiB")
+    assert "b" not in ok(admin.get(path))
+    ok(admin.delete(path))

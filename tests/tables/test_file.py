@@ -95,7 +95,7 @@ TABLE_PROBLEMS: list[tuple[str, int, str]] = [
     ),
     ("fields: {}\nindexes: {}", 5, "indexes is a list"),
     (
-        "fields: {a: string}\nindexes:\n  - {name: x, fields: {a: 1}}\n  - {name: y, fields: {b: 1}}",
+        "fields: {a: int}\nindexes:\n  - {name: x, fields: {a: 1}}\n  - {name: y, fields: {b: 1}}",
         7,
         "indexes[1]: there is no column 'b'",
     ),
@@ -110,7 +110,7 @@ TABLE_PROBLEMS: list[tuple[str, int, str]] = [
         "idx_createdBy is a system index",
     ),
     (
-        "fields: {a: string}\nindexes:\n  - {name: x, fields: {a: 1}}\n  - {name: x, fields: {a: 1}}",
+        "fields: {a: int}\nindexes:\n  - {name: x, fields: {a: 1}}\n  - {name: x, fields: {a: 1}}",
         7,
         "index x stands twice",
     ),

@@ -19,7 +19,7 @@ SCHEMA = canonical_schema(
     }
 )
 
-REFUSED: list[tuple[Any, str, str]] = [
+REFUSED: list[tuple[Any, str, str | None]] = [
     ({"fields": {"title": 1}}, "indexes[0]", "name"),
     ({"name": "", "fields": {"title": 1}}, "indexes[0]", "name"),
     ({"name": "1a", "fields": {"title": 1}}, "indexes[0]", "name"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -268,7 +269,7 @@ async def test_indexes_without_fields_are_checked_against_the_existing_table(
     await apply(tables, t="fields: {a: string}")
     good = await plan_of(tables, t="indexes: [{name: x, fields: {a: 1}}]")
     assert steps(good) == [("createIndex", "x", "a")]
-    with pytest.raises(FileProblem, match="line 4: .*no column 'b'"):
+    with pytest.raises(FileProblem, match=r"line 4: .*no column 'b'"):
         await plan_of(tables, t="indexes: [{name: x, fields: {b: 1}}]")
 
 
@@ -323,9 +324,26 @@ async def test_an_erasure_that_was_cut_short_is_found_and_finished(
     assert not any("b" in row for row in await rows_of(store, held))
 
 
-async def test_a_unique_index_over_duplicates_changes_nothing(
-    tables: Tables, store: Store
-) -> None:
+async def test_rows_written_during_an_erasure_are_erased_too(tables: Tables, store: Store) -> None:
+    await apply(tables, t="fields: {a: string, b: string}")
+    held = await table(tables, "t")
+    await insert(store, held, *({"b": "x"} for _ in range(1200)))
+    late = Insert(held.collection, "a-first-id", {"b": "late"}, 1000, 1000)
+    writing: list[asyncio.Task[Any]] = []
+
+    def write_behind(rows: int) -> None:
+        if not writing:
+            writing.append(asyncio.create_task(store.commit([late])))
+
+    plan = await plan_of(tables, t="fields: {a: string}")
+    await take(plan.changes[0], tables, write_behind)
+    await writing[0]
+    rows = await rows_of(store, held)
+    assert len(rows) == 1201
+    assert not any("b" in row for row in rows)
+
+
+async def test_a_unique_index_over_duplicates_changes_nothing(tables: Tables, store: Store) -> None:
     await apply(tables, t="fields: {a: string, b: string}")
     held = await table(tables, "t")
     await insert(store, held, {"a": "same", "b": "x"}, {"a": "same"})

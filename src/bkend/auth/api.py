@@ -90,7 +90,7 @@ _FromOne = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
 
 async def _client(exchange: CurrentExchange) -> Client:
     """Where the request comes from, as sessions remember it."""
-    user_agent = exchange.headers.get(b"user-agent", b"").decode("latin-1")
+    user_agent = exchange.headers.get("user-agent")
     return Client(user_agent or None, exchange.address or None)
 
 

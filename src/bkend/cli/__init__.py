@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from bkend.cli import about, apply, auth, keys, serve
@@ -15,6 +16,9 @@ for _part in (serve, apply, keys, auth, about):
 
 def main() -> None:
     """Run the command line and exit with its code: 0, 1 when refused, 2 on wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
     try:
         app(prog_name="bkend")
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,9 +101,14 @@ def _ask(json: bool) -> str | None:
     """Why not to go on, None to go on."""
     if json or not sys.stdin.isatty():
         return "this would lose data, nothing was changed; give --yes to do it"
-    if typer.confirm("This loses data, for good. Go on?", err=True):
-        return None
-    return "nothing was changed"
+    # The event loop would only note an interrupt, and go on waiting for the answer.
+    noting = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        typer.echo("This loses data, for good. Go on? [y/N] ", nl=False, err=True)
+        answer = sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGINT, noting)
+    return None if answer.strip().lower() in ("y", "yes") else "nothing was changed"
 
 
 async def _carry_out(plan: Plan, tables: Tables, json: bool) -> bool:

@@ -16,7 +16,8 @@ _PAGE = """<!doctype html>
 <title>bkend</title>
 <style>
 :root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 42rem; margin: 12vh auto; padding: 0 1.25rem; }}
+body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 42rem; margin: 12vh auto;
+  padding: 0 1.25rem; }}
 h1 {{ font-size: 1.6rem; margin-bottom: .25rem; }}
 p.lead {{ opacity: .75; margin-top: 0; }}
 code, pre {{ font: 14px/1.5 ui-monospace, monospace; }}

@@ -1,4 +1,4 @@
-"""The ASGI application: request ids, CORS preflight, the two lanes, one place for errors.
+"""The HTTP application: request ids, CORS preflight, the two lanes, one place for errors.
 
 `/v1/data` and its shorthand go to a plain endpoint (the hot lane); everything else to FastAPI.
 """
@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
 from itertools import count
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any
 
 import structlog
 
@@ -17,29 +16,30 @@ from bkend.clock import Clock
 from bkend.errors import (
     ApiError,
     InternalError,
-    NotFound,
     PayloadTooLarge,
     Timeout,
     Unavailable,
     UriTooLong,
 )
 from bkend.http.addresses import Network, client_address
-from bkend.http.exchange import (
-    PREFLIGHT,
+from bkend.http.exchange import Exchange
+from bkend.http.gate import Background, Gate
+from bkend.http.metrics import Metrics
+from bkend.http.transports import (
+    AsgiApp,
+    AsgiTransport,
     Disconnected,
-    Exchange,
     Headers,
     Message,
     Receive,
+    RsgiTransport,
     Scope,
     Send,
+    Transport,
+    Writer,
 )
-from bkend.http.gate import Background, Gate
-from bkend.http.metrics import Metrics
 from bkend.records.api import handle_records
 from bkend.store import Database, DocumentTooLarge, QueryTimeout, StoreUnavailable
-
-AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LONGEST_TARGET = 64 * 1024
 FIXED_WORDS = frozenset(
@@ -51,7 +51,7 @@ log = structlog.get_logger("bkend.http")
 
 
 class Application:
-    """The outermost ASGI callable."""
+    """The outermost callable, for granian (RSGI) and for ASGI servers."""
 
     def __init__(
         self,
@@ -79,11 +79,18 @@ class Application:
         """Wait for the small tasks that no answer waited for."""
         await self._background.drain()
 
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """A request from granian."""
+        if scope.proto == "http":
+            await self._handle(RsgiTransport(scope, protocol))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        exchange = Exchange(scope, receive, send, f"{self._process}{next(self._numbers):08x}")
-        scope["bkend.exchange"] = exchange
+        """A request from an ASGI server."""
+        if scope["type"] == "http":
+            await self._handle(AsgiTransport(scope, receive, send))
+
+    async def _handle(self, transport: Transport) -> None:
+        exchange = Exchange(transport, f"{self._process}{next(self._numbers):08x}")
         try:
             self._control.refresh()
             self._set_address(exchange)
@@ -117,60 +124,37 @@ class Application:
             )
 
     async def _route(self, exchange: Exchange) -> None:
-        scope, path = exchange.scope, exchange.path
-        if len(scope.get("raw_path") or path) + len(scope["query_string"]) > LONGEST_TARGET:
+        path = exchange.path
+        if len(path) + len(exchange.query_string) > LONGEST_TARGET:
             raise UriTooLong
         if not path.startswith("/v1/"):
             await self._to_fixed(exchange)
             return
         if exchange.method == "OPTIONS":
-            await self._preflight(exchange)
+            await exchange.allow_preflight()
             return
         rest = path[4:]
         if rest.startswith("data/"):
-            await self._records(exchange, rest[5:])
-            return
-        word = rest.partition("/")[0]
-        if word not in FIXED_WORDS:
-            await self._records(exchange, rest)
-            return
-        await self._admit_fixed(exchange)
-        await self._to_fixed(exchange)
-
-    async def _records(self, exchange: Exchange, path: str) -> None:
-        await handle_records(exchange, self._gate, path)
-
-    async def _admit_fixed(self, exchange: Exchange) -> None:
-        """Key and rate limit before any fixed endpoint; its token is the endpoint's own matter."""
-        await self._gate.admit(exchange, data=False, read_token=False)
-
-    async def _preflight(self, exchange: Exchange) -> None:
-        exchange.route, exchange.status = "preflight", 204
-        headers: Headers = [(b"x-request-id", exchange.request_id.encode()), *PREFLIGHT]
-        await exchange.send({"type": "http.response.start", "status": 204, "headers": headers})
-        await exchange.send({"type": "http.response.body", "body": b""})
+            await handle_records(exchange, self._gate, rest[5:])
+        elif rest.partition("/")[0] not in FIXED_WORDS:
+            await handle_records(exchange, self._gate, rest)
+        else:
+            # Key and rate limit before any fixed endpoint; its token is the endpoint's own matter.
+            await self._gate.admit(exchange, data=False, read_token=False)
+            await self._to_fixed(exchange)
 
     async def _to_fixed(self, exchange: Exchange) -> None:
         """Hand the request to FastAPI and add the common headers to its answer."""
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                exchange.status = message["status"]
-                headers: Headers = list(message.get("headers", ()))
-                present = {name.lower() for name, _ in headers}
-                headers += [pair for pair in exchange.common_headers() if pair[0] not in present]
-                message = {**message, "headers": headers}
-            await exchange.send(message)
-
-        scope: dict[str, Any] = dict(exchange.scope)
+        scope = exchange.transport.asgi_scope()
+        scope["bkend.exchange"] = exchange
         if exchange.path.startswith("/v1/"):
             scope["headers"] = _as_json(scope["headers"])
+        answer = FixedAnswer(exchange)
         try:
-            await self._fixed(scope, exchange.receive, send)
+            await self._fixed(scope, exchange.receive, answer.send)
         finally:
             exchange.route = getattr(scope.get("route"), "path", "unmatched")
-        if exchange.status == 0:
-            raise NotFound
+        await answer.finish()
 
     async def _refuse(self, exchange: Exchange, error: ApiError) -> None:
         if exchange.status:
@@ -178,20 +162,61 @@ class Application:
         await exchange.refuse(error)
 
     def _set_address(self, exchange: Exchange) -> None:
-        client = exchange.scope.get("client")
-        peer = client[0] if client else ""
-        forwarded = exchange.headers.get(b"x-forwarded-for")
-        text = None if forwarded is None else forwarded.decode("latin-1")
-        exchange.address, exchange.address_known = client_address(peer, text, self._trusted)
+        headers = exchange.headers
+        forwarded = None
+        if "x-forwarded-for" in headers:  # each proxy may have added a header of its own
+            forwarded = ",".join(headers.get_all("x-forwarded-for"))
+        exchange.address, exchange.address_known = client_address(
+            exchange.transport.peer, forwarded, self._trusted
+        )
 
 
-def _as_json(headers: Headers) -> Headers:
+class FixedAnswer:
+    """FastAPI's answer on its way out: short ones in one piece, others as they come."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._status = 500
+        self._headers: Headers = []
+        self._writer: Writer | None = None
+
+    async def send(self, message: Message) -> None:
+        """ASGI's send."""
+        exchange = self._exchange
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._headers = [
+                (name.decode().lower(), value.decode("latin-1"))
+                for name, value in message.get("headers", ())
+            ]
+            present = {name for name, _ in self._headers}
+            self._headers += [pair for pair in exchange.common_headers() if pair[0] not in present]
+            return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if self._writer is not None:
+            if body:
+                await self._writer.send_bytes(body)
+        elif more:
+            exchange.status = self._status
+            self._writer = await exchange.transport.stream(self._status, self._headers)
+            await self._writer.send_bytes(body)
+        else:
+            exchange.status = self._status
+            body = b"" if exchange.method == "HEAD" else body
+            await exchange.transport.send(self._status, self._headers, body)
+
+    async def finish(self) -> None:
+        """End what was streamed."""
+        if self._writer is not None:
+            await self._exchange.transport.end()
+
+
+def _as_json(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Bodies of `/v1` are JSON whatever their declared type; forms are the exception (00 §3)."""
-    kept = [
-        pair
-        for pair in headers
-        if pair[0] != b"content-type" or pair[1].startswith(b"multipart/form-data")
+    forms = [
+        value
+        for name, value in headers
+        if name == b"content-type" and value.startswith(b"multipart/")
     ]
-    if len(kept) < len(headers) or not any(pair[0] == b"content-type" for pair in kept):
-        kept.append((b"content-type", b"application/json"))
-    return kept
+    kept = [pair for pair in headers if pair[0] != b"content-type"]
+    return [*kept, (b"content-type", forms[0] if forms else b"application/json")]

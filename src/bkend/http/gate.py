@@ -59,6 +59,10 @@ class Gate:
         if read_token and environment is not None:
             foreign: type[ApiError] = ProjectAccessDenied if data else InvalidToken
             identity = await identify(exchange, environment, foreign)
+            if identity is not None:
+                noting = environment.services.auth.note_activity(identity)
+                if noting is not None:
+                    self._background(noting)
         self._take_token(exchange, key)
         check_environment(environment)
         exchange.caller = caller = Caller(key, identity)
@@ -67,7 +71,7 @@ class Gate:
         return caller
 
     async def _key(self, exchange: Exchange, missing: type[ApiError]) -> Key:
-        value = exchange.headers.get(b"x-api-key")
+        value = exchange.headers.get("x-api-key")
         if not value:
             if missing is Unauthorized:
                 raise Unauthorized("The X-API-Key header is required")
@@ -102,7 +106,7 @@ def check_environment(environment: Environment | None) -> None:
 async def identify(
     exchange: Exchange, environment: Environment, foreign: type[ApiError] = InvalidToken
 ) -> Identity | None:
-    """Who the bearer token stands for; None without one. Marks the session as active."""
+    """Who the bearer token stands for; None without one."""
     token = exchange.bearer
     if token is None:
         return None

@@ -49,7 +49,7 @@ async def _holds_management_token(core: Core, exchange: Exchange) -> bool:
     token = exchange.bearer
     if token is None or not token.startswith("bt_"):
         return False
-    key = await core.keys.find(token.encode())
+    key = await core.keys.find(token)
     if key is None or key.type != "bearer" or key.revoked:
         return False
     return key.expires_at is None or key.expires_at > core.clock.now_ms()

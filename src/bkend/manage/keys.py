@@ -25,9 +25,7 @@ KeyType: TypeAlias = Literal["publishable", "secret", "bearer"]
 
 PREFIXES: dict[KeyType, str] = {"publishable": "pk_", "secret": "sk_", "bearer": "bt_"}
 KEY_PATTERN = re.compile(r"(?:pk|sk|bt)_[0-9a-f]{64}\Z")
-_SCOPE = re.compile(
-    r"(?:\*|[A-Za-z_][A-Za-z0-9_-]{0,63}):(?:\*|create|read|update|delete|list)\Z"
-)
+_SCOPE = re.compile(r"(?:\*|[A-Za-z_][A-Za-z0-9_-]{0,63}):(?:\*|create|read|update|delete|list)\Z")
 _CACHE_LIMIT = 10_000
 
 
@@ -60,9 +58,7 @@ class Key:
         if not self.scopes:
             return True
         operations = ("list", "read", "*") if operation == "list" else (operation, "*")
-        return any(
-            f"{name}:{word}" in self.scopes for name in (table, "*") for word in operations
-        )
+        return any(f"{name}:{word}" in self.scopes for name in (table, "*") for word in operations)
 
 
 class Keys:
@@ -71,7 +67,7 @@ class Keys:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._by_value: dict[bytes, Key] = {}
+        self._by_value: dict[str, Key] = {}
         self._used: dict[str, int] = {}
         store.listen(self._forget)
 
@@ -79,20 +75,19 @@ class Keys:
         if collection in (KEYS, "*"):
             self._by_value.clear()
 
-    def cached(self, value: bytes) -> Key | None:
+    def cached(self, value: str) -> Key | None:
         """The key with this value if it was found before and nothing changed since."""
         return self._by_value.get(value)
 
-    async def find(self, value: bytes) -> Key | None:
+    async def find(self, value: str) -> Key | None:
         """The key with this value, whatever its state, or None."""
         held = self._by_value.get(value)
         if held is not None:
             return held
-        text = value.decode("latin-1")
-        if not KEY_PATTERN.match(text):
+        if not KEY_PATTERN.match(value):
             return None
         counter = self._store.changes(KEYS)
-        digest = hashlib.sha256(value).hexdigest()
+        digest = hashlib.sha256(value.encode()).hexdigest()
         page = await self._store.find(Find(KEYS, Equals(("hash",), digest), limit=1))
         found = orjson.loads(page.items)
         if not found:
@@ -251,5 +246,3 @@ def _instant(text: str) -> str:
         return format_time(parse_time(text))
     except ValueError:
         raise KeyProblem(f"{text!r} is not a time; write 2027-01-31T00:00:00Z") from None
-
-

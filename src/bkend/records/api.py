@@ -32,7 +32,7 @@ async def handle_records(exchange: Exchange, gate: Gate, path: str) -> None:
     status = 200
     try:
         if method in ("GET", "HEAD"):
-            query = exchange.scope["query_string"].decode("latin-1")
+            query = exchange.query_string
             answer = await (
                 records.get(access, id, query) if is_record else records.list(access, query)
             )

@@ -98,7 +98,7 @@ class SqliteDatabase:
         return self._directory / "environments" / f"{environment_id}.db"
 
     async def ping(self) -> None:
-        await self.control.count("keys")
+        await self.control.ping()
 
     async def close(self) -> None:
         if self._closed:

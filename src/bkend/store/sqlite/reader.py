@@ -147,7 +147,7 @@ class Reader:
         if self._snapshot is not None:
             self._snapshot = None
             if self._inline.in_transaction:
-                self._inline.execute("COMMIT")
+                self._inline.execute("ROLLBACK")  # COMMIT fails after reading a damaged page
 
     # -- threads ----------------------------------------------------------------------------
 

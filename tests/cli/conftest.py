@@ -1,0 +1,60 @@
+"""The command line, called in this process, in an empty directory, with nothing set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from bkend.cli import app
+
+
+class Called:
+    """What a command printed and its exit code."""
+
+    def __init__(self, code: int, stdout: str, stderr: str) -> None:
+        self.code = code
+        self.stdout = stdout
+        self.stderr = stderr
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return orjson.loads(self.stdout)
+
+
+class CommandLine:
+    """Calls commands: `bkend("init", "--json")`."""
+
+    def __init__(self) -> None:
+        self._runner = CliRunner()
+
+    def __call__(self, *arguments: str, code: int | None = 0) -> Called:
+        result = self._runner.invoke(app, arguments, prog_name="bkend")
+        found = Called(result.exit_code, result.stdout, result.stderr)
+        if code is not None:
+            assert found.code == code, found.stdout + found.stderr
+        assert "Traceback" not in found.stderr
+        return found
+
+    def refused(self, *arguments: str) -> str:
+        """Call a command that is refused; what it says on stderr, without its prefix."""
+        found = self(*arguments, code=1)
+        assert all(line.startswith("bkend: ") for line in found.stderr.splitlines()), found.stderr
+        return "\n".join(line.removeprefix("bkend: ") for line in found.stderr.splitlines())
+
+
+@pytest.fixture
+def bkend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    for name in list(os.environ):
+        if name.upper().startswith("BKEND_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    yield CommandLine()
+    structlog.reset_defaults()
