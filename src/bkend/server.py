@@ -18,10 +18,12 @@ from bkend.core import Core, open_core
 from bkend.logs import configure_logs
 from bkend.manage.hierarchy import Bootstrap
 from bkend.settings import LoadedSettings, Settings
+from bkend.store import StoreError
 
 log = structlog.get_logger("bkend")
 
 _BACKLOG = 1024
+_HOUSEKEEPING_SECONDS = 3600
 
 
 class AddressInUse(Exception):
@@ -32,18 +34,18 @@ def run(loaded: LoadedSettings) -> None:
     """Serve until SIGINT or SIGTERM. Raises StoreRefused or AddressInUse before serving."""
     settings = loaded.settings
     configure_logs(settings.log, settings.log_level)
-    _require_free(settings)
-    uvloop.run(_serve(settings))
+    address = _listening_address(settings)
+    uvloop.run(_serve(settings, address))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, address: str) -> None:
     async with open_core(settings, serving=True) as core:
         known = await core.keys.list()
         made = await core.hierarchy.bootstrap()
         app = build_app(core)
         server = Server(
             app,
-            address=settings.host,
+            address=address,
             port=settings.port,
             interface=Interfaces.RSGI,
             backlog=_BACKLOG,
@@ -58,24 +60,41 @@ async def _serve(settings: Settings) -> None:
         gc.freeze()
         _announce(core, made, first=not known)
         log.info("serving", host=settings.host, port=settings.port)
+        housekeeping = asyncio.create_task(_keep_house(core))
         await server.serve()
+        housekeeping.cancel()
         await app.finish()
         log.info("stopped")
 
 
-def _require_free(settings: Settings) -> None:
-    """Refuse at once when the address cannot be bound; the server itself would only log it."""
+async def _keep_house(core: Core) -> None:
+    """Now and then remove what time has ended; a failure is logged and tried again later."""
+    while True:
+        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+        for services in core.environments.opened():
+            try:
+                await services.auth.sweep()
+            except StoreError as error:
+                log.warning("housekeeping failed", reason=str(error))
+
+
+def _listening_address(settings: Settings) -> str:
+    """The configured host as an address, once it is certain that it can be bound.
+
+    Raises AddressInUse; the server itself would only log it.
+    """
+    host, port = settings.host, settings.port
     try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((settings.host, settings.port))
+            probe.bind(address)
             probe.listen(1)
     except OSError as error:
         raise AddressInUse(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
-            f"choose another with --port"
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port"
         ) from error
+    return str(address[0])
 
 
 def _announce(core: Core, made: Bootstrap, *, first: bool) -> None:

@@ -25,7 +25,6 @@ MEGABYTE = 1024 * 1024
         ("GET", "/v1/files/x", 404, "common/not-found"),
         ("GET", "/manage/v1/organizations", 404, "common/not-found"),
         ("GET", "/console/nothing.js", 404, "common/not-found"),
-        ("GET", "/docs/nothing", 404, "common/not-found"),
         ("GET", "/v1/data/nothing", 404, "data/table-not-found"),
         ("GET", "/v1/data/posts/nothing", 404, "data/not-found"),
         ("GET", "/v1/auth/email/signup", 405, "common/method-not-allowed"),

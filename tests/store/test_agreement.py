@@ -102,12 +102,15 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
 )
 sorts = st.lists(st.builds(Sort, paths, st.booleans()), max_size=2).map(tuple)
 
-agreement = settings(
-    max_examples=300,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+
+def agreement(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        # The store is emptied and filled for each example; what it remembers is part of the test.
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
 
 
 @pytest.fixture
@@ -128,7 +131,7 @@ async def fill(store: SqliteStore, drawn: list[Any]) -> list[dict[str, Any]]:
     return [decode(body) for body in stored if isinstance(body, bytes)]
 
 
-@agreement
+@agreement(400)
 @given(st.lists(rows, max_size=8), st.lists(conditions, min_size=1, max_size=8))
 async def test_conditions_mean_the_same_with_and_without_an_index(
     both: SqliteStore, drawn: list[Any], asked: list[Condition]
@@ -145,7 +148,7 @@ async def test_conditions_mean_the_same_with_and_without_an_index(
     await both.commit(checks)
 
 
-@agreement
+@agreement(300)
 @given(st.lists(rows, max_size=8), st.lists(sorts, min_size=1, max_size=6), st.booleans())
 async def test_sort_orders_are_the_same_with_and_without_an_index(
     both: SqliteStore, drawn: list[Any], asked: list[tuple[Sort, ...]], descending: bool
@@ -164,7 +167,7 @@ async def test_sort_orders_are_the_same_with_and_without_an_index(
             assert found == expected, collection
 
 
-@agreement
+@agreement(150)
 @given(st.lists(rows, max_size=8), conditions)
 async def test_removing_by_condition_removes_what_the_reference_finds(
     both: SqliteStore, drawn: list[Any], condition: Condition
@@ -181,7 +184,7 @@ async def test_removing_by_condition_removes_what_the_reference_finds(
         assert [d["id"] for d in documents(page)] == left
 
 
-@agreement
+@agreement(100)
 @given(st.lists(st.dictionaries(st.text(string.ascii_letters), values, max_size=4), max_size=5))
 async def test_documents_come_back_as_they_were_stored(
     both: SqliteStore, drawn: list[dict[str, Any]]

@@ -15,13 +15,15 @@ from bkend.http.metrics import Metrics
 from bkend.store import StoreUnavailable
 
 _JSON = "application/json; charset=utf-8"
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 def health_routes(core: Core, metrics: Metrics) -> list[BaseRoute]:
     """`/healthz`, `/readyz`, `/metrics`."""
 
     async def healthz(request: Request) -> Response:
-        return Response(b'{"status":"ok"}', media_type=_JSON)
+        return Response(b'{"status":"ok"}', headers=_NO_STORE, media_type=_JSON)
 
     async def readyz(request: Request) -> Response:
         try:
@@ -29,14 +31,14 @@ def health_routes(core: Core, metrics: Metrics) -> list[BaseRoute]:
         except StoreUnavailable:
             raise Unavailable("The database does not answer") from None
         body = {"status": "ok", "database": core.database.describe()}
-        return Response(orjson.dumps(body), media_type=_JSON)
+        return Response(orjson.dumps(body), headers=_NO_STORE, media_type=_JSON)
 
     async def show_metrics(request: Request) -> Response:
         exchange: Exchange = request.scope["bkend.exchange"]
         local = exchange.address_known and is_loopback(exchange.address)
         if not (local or await _holds_management_token(core, exchange)):
             raise NotFound
-        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(metrics.render(), headers=_NO_STORE, media_type=_PROMETHEUS)
 
     return [
         Route("/healthz", healthz),

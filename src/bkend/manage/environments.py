@@ -63,6 +63,10 @@ class Environments(Generic[Services]):
         if collection in (ENVIRONMENTS, PROJECTS, "*"):
             self._open.clear()
 
+    def opened(self) -> list[Services]:
+        """The services of every environment opened so far."""
+        return list(self._services.values())
+
     async def get(self, id: str) -> OpenEnvironment[Services] | None:
         """The environment, or None when it does not exist (any more)."""
         held = self._open.get(id)

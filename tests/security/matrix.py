@@ -1,0 +1,163 @@
+"""Every route × every kind of caller: the status that must come (design: denied is denied).
+
+A route without an entry fails `test_matrix.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+CALLERS = (
+    *("no key", "unknown key", "revoked key", "expired key"),  # nobody
+    *("anonymous", "guest", "editor", "owner", "other", "admin"),  # the publishable key, and a user
+    *("secret", "scoped", "foreign key", "foreign token", "expired token"),
+)
+"""`scoped` is a secret key with `posts:read` only, `foreign key` the secret key of another
+environment; the tokens come with the publishable key of this one."""
+
+CODES = {
+    "unknown key": "auth/invalid-token",
+    "revoked key": "auth/token-revoked",
+    "expired key": "auth/token-expired",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One route on one target. `{row}` in the path is a fresh row of the owner's."""
+
+    method: str
+    route: str
+    path: str
+    statuses: tuple[int, ...]
+    body: Any = None
+    fresh_session: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def _entry(
+    method: str, route: str, path: str, statuses: str, body: Any = None, *, fresh: bool = False
+) -> Entry:
+    found = tuple(int(word) for word in statuses.split())
+    if len(found) == 1:
+        found *= len(CALLERS)
+    assert len(found) == len(CALLERS)
+    return Entry(method, route, path, found, body, fresh)
+
+
+ROWS, ROW = "/v1/data/{table}", "/v1/data/{table}/{id}"
+SHORT_ROWS, SHORT_ROW = "/v1/{table}", "/v1/{table}/{id}"
+
+# The columns stand as in CALLERS:
+#   none unkn revo expi | anon guest edit ownr othr admn | sk  scop fkey ftok etok
+_OPEN = "  400 401 401 401   200 200 200 200 200 200   200 200 404 403 401"
+_MAKE = "  400 401 401 401   403 403 201 201 201 201   201 403 404 403 401"
+_OWN = "   400 401 401 401   403 403 403 200 403 200   200 403 404 403 401"
+_LIST = "  400 401 401 401   403 200 200 200 200 200   200 403 404 403 401"
+_NONE = "  400 401 401 401   403 403 403 403 403 200   200 403 404 403 401"
+_NEVER = " 400 401 401 401   403 403 403 403 403 403   403 403 403 403 401"
+_GONE = "  400 401 401 401   404 404 404 404 404 404   404 403 404 403 401"
+_READ = "  400 401 401 401   200 200 200 200 200 200   200 403 404 403 401"
+_WRITE = " 400 401 401 401   403 403 201 201 201 201   201 403 404 403 401"
+_USER = "  401 401 401 401   401 200 200 200 200 200   401 401 401 401 401"
+_LOST = "  401 401 401 401   401 404 404 404 404 404   401 401 401 401 401"
+_FORM = "  401 401 401 401   400 400 400 400 400 400   400 400 400 400 400"
+_MINE = "  401 401 401 401   401 400 400 400 400 400   401 401 401 401 401"
+_NOPE = "  401 401 401 401   404 404 404 404 404 404   404 404 404 404 404"
+
+_POST = {"title": "x"}
+_NOTE = {"text": "x"}
+
+DATA = [
+    # posts: users make and read, only the owner changes, guests read
+    _entry("GET", ROWS, "/v1/data/posts", _OPEN),
+    _entry("HEAD", ROWS, "/v1/data/posts", _OPEN),
+    _entry("POST", ROWS, "/v1/data/posts", _MAKE, _POST),
+    _entry("OPTIONS", ROWS, "/v1/data/posts", "204"),
+    _entry("GET", ROW, "/v1/data/posts/{row}", _OPEN),
+    _entry("HEAD", ROW, "/v1/data/posts/{row}", _OPEN),
+    _entry("PATCH", ROW, "/v1/data/posts/{row}", _OWN, {}),
+    _entry("DELETE", ROW, "/v1/data/posts/{row}", _OWN),
+    _entry("OPTIONS", ROW, "/v1/data/posts/{row}", "204"),
+    _entry("POST", ROWS, "/v1/data/posts", _MAKE, [_POST, _POST]),
+    # the shorthand is the same door
+    _entry("GET", SHORT_ROWS, "/v1/posts", _OPEN),
+    _entry("HEAD", SHORT_ROWS, "/v1/posts", _OPEN),
+    _entry("POST", SHORT_ROWS, "/v1/posts", _MAKE, _POST),
+    _entry("OPTIONS", SHORT_ROWS, "/v1/posts", "204"),
+    _entry("GET", SHORT_ROW, "/v1/posts/{row}", _OPEN),
+    _entry("HEAD", SHORT_ROW, "/v1/posts/{row}", _OPEN),
+    _entry("PATCH", SHORT_ROW, "/v1/posts/{row}", _OWN, {}),
+    _entry("DELETE", SHORT_ROW, "/v1/posts/{row}", _OWN),
+    _entry("OPTIONS", SHORT_ROW, "/v1/posts/{row}", "204"),
+    # notes: private
+    _entry("GET", ROWS, "/v1/data/notes", _LIST),
+    _entry("POST", ROWS, "/v1/data/notes", _MAKE, _NOTE),
+    _entry("GET", ROW, "/v1/data/notes/{row}", _OWN),
+    _entry("PATCH", ROW, "/v1/data/notes/{row}", _OWN, {}),
+    _entry("DELETE", ROW, "/v1/data/notes/{row}", _OWN),
+    # plain: permissions not configured
+    _entry("GET", ROWS, "/v1/data/plain", _READ),
+    _entry("POST", ROWS, "/v1/data/plain", _WRITE, {}),
+    _entry("GET", ROW, "/v1/data/plain/{row}", _READ),
+    _entry("PATCH", ROW, "/v1/data/plain/{row}", _OWN, {}),
+    _entry("DELETE", ROW, "/v1/data/plain/{row}", _OWN),
+    # system tables, and a table that is none
+    *[
+        _entry(method, ROWS, f"/v1/data/{table}", _NEVER, {} if method == "POST" else None)
+        for table in ("users", "accounts", "sessions", "files")
+        for method in ("GET", "POST")
+    ],
+    *[
+        _entry(method, ROW, f"/v1/data/users/{{row}}", _NEVER, {} if method == "PATCH" else None)
+        for method in ("GET", "PATCH", "DELETE")
+    ],
+    _entry("GET", ROWS, "/v1/data/nothing", _GONE),
+    _entry("POST", ROWS, "/v1/data/nothing", _GONE, {}),
+    # methods that are not offered are so for everybody
+    _entry("PUT", ROWS, "/v1/data/posts", "405", {}),
+    _entry("PATCH", ROWS, "/v1/data/posts", "405", {}),
+    _entry("DELETE", ROWS, "/v1/data/posts", "405"),
+    _entry("PUT", ROW, "/v1/data/posts/{row}", "405", {}),
+    _entry("POST", ROW, "/v1/data/posts/{row}", "405", {}),
+]
+
+_AUTH = "/v1/auth"
+FIXED = [
+    _entry("POST", f"{_AUTH}/email/signup", f"{_AUTH}/email/signup", _FORM, {}),
+    _entry("POST", f"{_AUTH}/email/signin", f"{_AUTH}/email/signin", _FORM, {}),
+    _entry("POST", f"{_AUTH}/refresh", f"{_AUTH}/refresh", _FORM, {}),
+    _entry("GET", f"{_AUTH}/me", f"{_AUTH}/me", _USER),
+    _entry("GET", f"{_AUTH}/sessions", f"{_AUTH}/sessions", _USER),
+    _entry("DELETE", f"{_AUTH}/sessions/{{session_id}}", f"{_AUTH}/sessions/none", _LOST),
+    _entry("POST", f"{_AUTH}/signout", f"{_AUTH}/signout", _USER, fresh=True),
+    _entry("POST", f"{_AUTH}/password/change", f"{_AUTH}/password/change", _MINE, {}),
+    _entry("GET", f"{_AUTH}/{{unknown}}", f"{_AUTH}/nothing", _NOPE),
+    _entry("GET", "/v1/{unknown}", "/v1/users", _NOPE),
+    # what is open to everybody, whatever they send
+    *[
+        _entry(method, route, path, status)
+        for method in ("GET", "HEAD")
+        for route, path, status in (
+            ("/openapi.json", "/openapi.json", "200"),
+            ("/bkend.js", "/bkend.js", "200"),
+            ("/bkend.d.ts", "/bkend.d.ts", "200"),
+            ("/console", "/console", "307"),
+            ("/console/", "/console/", "200"),
+            ("/docs", "/docs", "308"),
+            ("/docs/", "/docs/", "200"),
+            ("/docs/{path:path}", "/docs/guides/data", "200"),
+            ("/healthz", "/healthz", "200"),
+            ("/readyz", "/readyz", "200"),
+            ("/metrics", "/metrics", "200"),
+        )
+    ],
+    _entry("GET", "/", "/", "307"),
+]
+
+MATRIX = [*DATA, *FIXED]
+NOT_ROUTES = {f"{_AUTH}/{{unknown}}", "/v1/{unknown}"}
+"""Templates of this file only: paths that no route serves."""
