@@ -38,7 +38,8 @@ def main(
     if context.invoked_subcommand:
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with the bench
-    workloads = [_workload(name) for name in only] if only else list(Workload)
+    wanted = {_workload(name) for name in only} if only else set(Workload)
+    workloads = [workload for workload in Workload if workload in wanted]  # creates come last
     size = QUICK if quick else FULL
     plan = replace(
         size,

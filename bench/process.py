@@ -1,6 +1,7 @@
 """Servers under measurement as child processes: start, wait, weigh, stop."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from typing import Self
 from bench import proc
 from bench.errors import BenchError
 
+PORTS = range(20_000, 30_000)
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.002
@@ -106,11 +108,18 @@ class Server:
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody listens on, outside the range the kernel gives to outgoing connections.
+
+    Inside that range a client that polls for the server may be given the very port it polls.
+    """
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise BenchError("no port is free")
 
 
 def run(command: Sequence[str], *, directory: Path) -> str:

@@ -176,4 +176,4 @@ class ScopeInsufficient(ApiError):
     status, code = 403, "data/scope-insufficient"
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"API Key scope does not include {scope}")
+        super().__init__(f"API Key scope does not include {scope[:128]}")

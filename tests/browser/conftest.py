@@ -41,9 +41,9 @@ def site() -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
+    """Debian's Chromium, headless; closed with this package, as its event loop bars others."""
     executable = shutil.which("chromium")
     assert executable, "chromium is needed; `make test` installs it"
     with sync_playwright() as playwright:

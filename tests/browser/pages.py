@@ -28,7 +28,9 @@ class PostsPage:
         action()
         self.page.wait_for_function(f"Number(document.body.dataset.done) > {before}")
 
-    def enter(self, email: str, *, button: str = "Sign up", password: str = "correct horse") -> None:
+    def enter(
+        self, email: str, *, button: str = "Sign up", password: str = "correct horse"
+    ) -> None:
         self.page.get_by_label("Name").fill("Ada")
         self.page.get_by_label("E-mail").fill(email)
         self.page.get_by_label("Password").fill(password)

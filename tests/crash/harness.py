@@ -132,7 +132,8 @@ class _Crash:
         filters = orjson.dumps(which).decode()
         with self.server.client(self.server.secret) as client:
             for page in itertools.count(1):
-                parameters = {"sortBy": "name", "limit": 100, "page": page, "andFilters": filters}
+                parameters: dict[str, str | int] = {"limit": 100, "page": page, "sortBy": "name"}
+                parameters["andFilters"] = filters
                 answer = client.get(TABLE, params=parameters)
                 assert answer.status_code == 200, answer.text
                 yield from answer.json()["items"]

@@ -54,16 +54,17 @@ def test_refusals_have_one_body(
         ("/healthz", "GET, HEAD"),
     ],
 )
-def test_allow_lists_the_methods_that_do(
-    anonymous: httpx.Client, path: str, allow: str
-) -> None:
+def test_allow_lists_the_methods_that_do(anonymous: httpx.Client, path: str, allow: str) -> None:
     assert anonymous.put(path).headers["allow"] == allow
 
 
 @pytest.mark.parametrize("content", [b"{", b"", b"\xff", b"[" * 100_000, b"nope"])
 @pytest.mark.parametrize(
     ("path", "code"),
-    [("/v1/auth/email/signup", "auth/invalid-request"), ("/v1/data/plain", "data/validation-error")],
+    [
+        ("/v1/auth/email/signup", "auth/invalid-request"),
+        ("/v1/data/plain", "data/validation-error"),
+    ],
 )
 def test_malformed_json_is_400(admin: httpx.Client, path: str, code: str, content: bytes) -> None:
     refusal(admin.post(path, content=content), 400, code)

@@ -59,9 +59,7 @@ def test_limit(limited: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/auth/me", "/v1/posts/x", "/v1/nothing", "/v1/auth/nothing"])
-def test_every_path_of_the_api_draws_on_the_same_bucket(
-    limited: RunningServer, path: str
-) -> None:
+def test_every_path_of_the_api_draws_on_the_same_bucket(limited: RunningServer, path: str) -> None:
     with limited.client(make_key(limited, "publishable")["key"]) as client:
         drain(lambda: client.get(DATA))
         assert is_drained(client.get(path))

@@ -11,9 +11,7 @@ from tests.answers import ok, problems, refusal
 from tests.people import People
 
 
-def test_created_record_equals_the_one_read_afterwards(
-    owner: httpx.Client, people: People
-) -> None:
+def test_created_record_equals_the_one_read_afterwards(owner: httpx.Client, people: People) -> None:
     created = owner.post("/v1/data/articles", json={"title": "First", "tags": ["a", "b"]})
     record = ok(created, 201)
     assert list(record) == [

@@ -38,9 +38,7 @@ def nested(depth: int) -> Any:
     ],
     ids=lambda filters: filters[:24],
 )
-def test_malformed_filters_are_refused(
-    admin: httpx.Client, parameter: str, filters: str
-) -> None:
+def test_malformed_filters_are_refused(admin: httpx.Client, parameter: str, filters: str) -> None:
     answer = admin.get("/v1/data/free", params={parameter: filters})
     inner = refusal(answer, 400, "data/validation-error")
     assert inner["details"][0]["field"] == parameter

@@ -25,7 +25,9 @@ class Keys:
 
     def headers(self, key: str | None, token: str | None) -> dict[str, str]:
         found = {} if key is None else {"X-API-Key": self.by_name[key]}
-        return found if token is None else {**found, "Authorization": f"Bearer {self.by_name[token]}"}
+        return (
+            found if token is None else {**found, "Authorization": f"Bearer {self.by_name[token]}"}
+        )
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,10 @@ def test_wrong_values_are_refused_and_pointed_at(
         ({"tags": None}, {}),
         ({"dates": ["2025-01-15"]}, {"dates": ["2025-01-15T00:00:00.000Z"]}),
         ({"dates": []}, {}),
-        ({"address": {"city": "x", "zip": 1.0, "more": [1]}}, {"address": {"city": "x", "zip": 1, "more": [1]}}),
+        (
+            {"address": {"city": "x", "zip": 1.0, "more": [1]}},
+            {"address": {"city": "x", "zip": 1, "more": [1]}},
+        ),
         ({"address": {"city": "", "zip": None}}, {}),
         ({"author": "x" * 64}, {}),
         ({"author": "no such row"}, {}),

@@ -67,7 +67,7 @@ def test_next_page_is_announced_as_the_export_script_greps_it(server: RunningSer
         (b"18446744073709551615", b"18446744073709551615"),
         (b"0.1", b"0.1"),
         (b"1e-7", b"1e-7"),
-        (b"[1.0,[2e1,{\"x\":3.0}]]", b'[1,[20,{"x":3}]]'),
+        (b'[1.0,[2e1,{"x":3.0}]]', b'[1,[20,{"x":3}]]'),
     ],
 )
 @pytest.mark.parametrize("field", [b"price", b"undeclared"])

@@ -56,11 +56,13 @@ bodies = st.one_of(
     st.dictionaries(keys, plain, max_size=4),
     st.dictionaries(keys, st.one_of(plain, st.booleans()), max_size=4),
     st.dictionaries(keys, st.one_of(plain, st.dictionaries(keys, plain)), max_size=4),
+    st.fixed_dictionaries({"a": st.lists(st.dictionaries(keys, plain, max_size=2), max_size=2)}),
     st.dictionaries(keys, values, max_size=4),
 )
 rows = st.tuples(bodies, st.sampled_from(["", "u1", "u2"]), st.integers(0, 3))
 
 paths = st.one_of(
+    st.sampled_from([("a",), ("b",), ("a", "b"), ("a", "b"), ("b", "a", "b")]),
     st.lists(keys, min_size=1, max_size=4).map(tuple),
     st.sampled_from([("id",), ("createdBy",), ("createdAt",), ("updatedAt",), ("id", "a")]),
 )
@@ -77,7 +79,7 @@ times = st.sampled_from(
 strange = st.sampled_from(
     [10**400, -(10**400), 2**64, -(2**63) - 1, "\ud800", "a\udfff", "\0", [10**400], ["\ud800"]]
 )
-operands = st.one_of(values, times, st.sampled_from(["u1", "id1"]), strange)
+operands = st.one_of(st.none(), plain, values, times, st.sampled_from(["u1", "id1"]), strange)
 comparable = operands.filter(lambda v: v is not None and not isinstance(v, (list, dict)))
 leaves: st.SearchStrategy[Condition] = st.one_of(
     st.sampled_from([ALWAYS, NEVER]),

@@ -186,6 +186,28 @@ async def test_the_server_writes_by_new_definitions_before_it_was_told(
         await control.commit([Delete(THINGS, "mine")])
 
 
+async def test_a_read_by_outdated_definitions_is_done_again_by_the_new_ones(
+    control: SqliteStore, command: SqliteStore
+) -> None:
+    """Between one request's refresh and its read, too."""
+    one = Equals(("v",), 1)
+    await control.define(Collection("others"))
+    assert await find_ids(control, one) == ["mine"]
+    await command.define(Collection(THINGS))  # the index that the server would use is gone
+    await control.commit([insert("a", into="others")])  # and it must take a new snapshot
+    assert await find_ids(control, one) == ["mine"]
+    await command.drop(THINGS)
+    await command.define(Collection(THINGS))
+    await command.commit([insert("new", {"v": 1})])
+    await control.commit([insert("b", into="others")])
+    assert await document(control, "mine") is None
+    assert await find_ids(control, one) == ["new"]
+    await command.drop(THINGS)
+    await control.commit([insert("c", into="others")])
+    with pytest.raises(UnknownCollection):
+        await control.get(THINGS, "new")
+
+
 async def test_server_and_commands_write_at_once_without_losing_a_change(
     control: SqliteStore, command: SqliteStore, open_database: OpenDatabase
 ) -> None:

@@ -21,7 +21,7 @@ from bkend.errors import (
     Unavailable,
     UriTooLong,
 )
-from bkend.http.addresses import Network, client_address
+from bkend.http.addresses import Network
 from bkend.http.exchange import Exchange
 from bkend.http.gate import Background, Gate
 from bkend.http.metrics import Metrics
@@ -90,10 +90,10 @@ class Application:
             await self._handle(AsgiTransport(scope, receive, send))
 
     async def _handle(self, transport: Transport) -> None:
-        exchange = Exchange(transport, f"{self._process}{next(self._numbers):08x}")
+        request_id = f"{self._process}{next(self._numbers):08x}"
+        exchange = Exchange(transport, request_id, self._trusted)
         try:
             self._control.refresh()
-            self._set_address(exchange)
             await self._route(exchange)
         except Disconnected:
             exchange.status = 499
@@ -160,15 +160,6 @@ class Application:
         if exchange.status:
             return  # the answer has begun; nothing sensible can be added
         await exchange.refuse(error)
-
-    def _set_address(self, exchange: Exchange) -> None:
-        headers = exchange.headers
-        forwarded = None
-        if "x-forwarded-for" in headers:  # each proxy may have added a header of its own
-            forwarded = ",".join(headers.get_all("x-forwarded-for"))
-        exchange.address, exchange.address_known = client_address(
-            exchange.transport.peer, forwarded, self._trusted
-        )
 
 
 class FixedAnswer:

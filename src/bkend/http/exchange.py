@@ -10,11 +10,13 @@ import orjson
 from bkend.caller import Caller
 from bkend.environment import Environment
 from bkend.errors import ApiError, InvalidParameters, PayloadTooLarge
+from bkend.http.addresses import Network, client_address, is_loopback
 from bkend.http.transports import Disconnected, Headers, Message, Transport
 from bkend.manage.keys import Key
 
 BODY_LIMIT = 10 * 1024 * 1024
 _JSON = ("content-type", "application/json; charset=utf-8")
+_FORWARDED = "x-forwarded-for"
 _NO_STORE = ("cache-control", "no-store")
 _ANY_ORIGIN = ("access-control-allow-origin", "*")
 _VARY_ORIGIN = ("vary", "Origin")
@@ -35,8 +37,7 @@ class Exchange:
 
     __slots__ = (
         "_received",
-        "address",
-        "address_known",
+        "_trusted",
         "caller",
         "environment",
         "headers",
@@ -52,8 +53,11 @@ class Exchange:
         "transport",
     )
 
-    def __init__(self, transport: Transport, request_id: str) -> None:
+    def __init__(
+        self, transport: Transport, request_id: str, trusted_proxies: tuple[Network, ...] = ()
+    ) -> None:
         self.transport = transport
+        self._trusted = trusted_proxies
         self.request_id = request_id
         self.method = transport.method
         self.path = transport.path
@@ -62,13 +66,29 @@ class Exchange:
         self.started = perf_counter()
         self.status = 0
         self.route = "unmatched"
-        self.address = ""
-        self.address_known = False
         self.key: Key | None = None
         self.environment: Environment | None = None
         self.caller: Caller | None = None
         self.rate: tuple[int, int] | None = None
         self._received = -1
+
+    @property
+    def address(self) -> str:
+        """The client's address: the peer's, or what a trusted proxy says it is."""
+        return self._client_address()[0]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the client is certainly on this machine."""
+        address, is_known = self._client_address()
+        return is_known and is_loopback(address)
+
+    def _client_address(self) -> tuple[str, bool]:
+        forwarded = None
+        if _FORWARDED in self.headers:
+            # A proxy may add a line of its own: all of them count, in order.
+            forwarded = ", ".join(self.headers.get_all(_FORWARDED))
+        return client_address(self.transport.peer, forwarded, self._trusted)
 
     @property
     def bearer(self) -> str | None:

@@ -9,7 +9,6 @@ from starlette.routing import BaseRoute, Route
 
 from bkend.core import Core
 from bkend.errors import NotFound, Unavailable
-from bkend.http.addresses import is_loopback
 from bkend.http.exchange import Exchange
 from bkend.http.metrics import Metrics
 from bkend.store import StoreUnavailable
@@ -35,8 +34,7 @@ def health_routes(core: Core, metrics: Metrics) -> list[BaseRoute]:
 
     async def show_metrics(request: Request) -> Response:
         exchange: Exchange = request.scope["bkend.exchange"]
-        local = exchange.address_known and is_loopback(exchange.address)
-        if not (local or await _holds_management_token(core, exchange)):
+        if not (exchange.is_local or await _holds_management_token(core, exchange)):
             raise NotFound
         return Response(metrics.render(), headers=_NO_STORE, media_type=_PROMETHEUS)
 

@@ -32,6 +32,7 @@ MOST_VALUES = 1000
 DEEPEST_LITERAL = 8
 MOST_SEGMENTS = 10
 LONGEST_PATH = 256
+_SHOWN = 64
 _COMPARISONS: dict[str, Comparison] = {"$gt": "gt", "$gte": "gte", "$lt": "lt", "$lte": "lte"}
 _INT64 = 2**63
 
@@ -124,7 +125,7 @@ class FilterParser:
 
     def _pair(self, key: str, operand: Any) -> Condition:
         if key.startswith("$"):
-            self._refuse("operator", f"{key} cannot stand in place of a field")
+            self._refuse("operator", f"{key[:_SHOWN]} cannot stand in place of a field")
         path = parse_path(self._parameter, key)
         if not isinstance(operand, _Object):
             return self._leaf(path, "$eq", operand)
@@ -154,7 +155,7 @@ class FilterParser:
                 return self._exists(path, operand)
         comparison = _COMPARISONS.get(operator)
         if comparison is None:
-            self._refuse("operator", f"{operator} is not a known operator")
+            self._refuse("operator", f"{operator[:_SHOWN]} is not a known operator")
         return self._compare(path, operator, comparison, operand)
 
     def _compare(

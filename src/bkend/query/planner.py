@@ -73,9 +73,8 @@ class TableFields:
         found = read_date(operand)
         if found is None:
             name = ".".join(path)
-            raise invalid_parameter(
-                parameter, "date", f"{name} is compared with ISO 8601 dates, not {operand!r}"
-            )
+            message = f"{name} is compared with ISO 8601 dates, not {repr(operand)[:64]}"
+            raise invalid_parameter(parameter, "date", message)
         return found
 
 

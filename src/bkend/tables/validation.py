@@ -16,6 +16,8 @@ from bkend.tables.schema import compile_validator
 
 MOST_DETAILS = 100
 _DEEPEST = 64
+_LONGEST_NAME_SHOWN = 64
+_LONGEST_PATH_SHOWN = 256
 _JSON_TYPES = {
     "string": "string",
     "objectId": "string",
@@ -179,8 +181,9 @@ def clean(body: dict[str, Any]) -> dict[str, Any]:
 
 def _clean_nested(value: Any, path: str, depth: int) -> Any:
     if depth > _DEEPEST:
-        message = f"{path.split('.')[0].split('[')[0]} nests deeper than {_DEEPEST} levels"
-        raise MalformedBody({"field": path[:256], "rule": "depth", "message": message})
+        field = path[:_LONGEST_PATH_SHOWN]
+        message = f"{field.split('.')[0].split('[')[0]} nests deeper than {_DEEPEST} levels"
+        raise MalformedBody({"field": field, "rule": "depth", "message": message})
     if type(value) is dict:
         for name in value:
             _check_name(name, f"{path}.{name}")
@@ -204,12 +207,14 @@ def _check_name(name: str, path: str) -> None:
 
 
 def _name_detail(name: str, path: str) -> Detail:
-    message = f"{name!r} cannot be a field name: not empty, no leading $, no NUL, no . at the top"
-    return {"field": path, "rule": "fieldName", "message": message}
+    shown = name[:_LONGEST_NAME_SHOWN]
+    message = f"{shown!r} cannot be a field name: not empty, no leading $, no NUL, no . at the top"
+    return {"field": path[:_LONGEST_PATH_SHOWN], "rule": "fieldName", "message": message}
 
 
 def _detail(path: list[Any], rule: str, sentence: str) -> tuple[str, Detail]:
     field = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).lstrip(".")
+    field = field[:_LONGEST_PATH_SHOWN]
     return str(path[0]) if path else "", {
         "field": field,
         "rule": rule,
