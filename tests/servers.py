@@ -98,8 +98,16 @@ class RunningServer:
         environment = clean_environment({"BKEND_RATE_LIMIT": "off", **self.environment})
         with open(self.directory / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bkend", "serve"]
-                + ["--data", str(self.data), "--port", str(self.port)],
+                [
+                    sys.executable,
+                    "-m",
+                    "bkend",
+                    "serve",
+                    "--data",
+                    str(self.data),
+                    "--port",
+                    str(self.port),
+                ],
                 cwd=self.directory,
                 env=environment,
                 stdout=log,

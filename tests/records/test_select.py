@@ -57,7 +57,7 @@ def test_only_the_selected_branches_and_system_fields_come(
 ) -> None:
     one = ok(admin.get(f"/v1/data/selects/{id}?{query}"))
     assert {name: value for name, value in one.items() if name not in ["id", *SYSTEM]} == expected
-    assert list(one)[0] == "id"
+    assert next(iter(one)) == "id"
     assert list(one)[-3:] == SYSTEM
     assert ok(admin.get(f"/v1/data/selects?{query}"))["items"] == [one]
 

@@ -33,7 +33,7 @@ def test_listed_fields_are_replaced_whole_and_others_stay(
     expected = {**article, "tags": ["b", "c"], "extra": {"y": 1}, "new": True}
     assert {**changed, "updatedAt": ""} == {**expected, "updatedAt": ""}
     assert ok(owner.get(f"/v1/data/articles/{article['id']}")) == changed
-    assert list(changed)[0] == "id"
+    assert next(iter(changed)) == "id"
     assert list(changed)[-3:] == ["createdBy", "createdAt", "updatedAt"]
 
 

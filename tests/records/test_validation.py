@@ -10,6 +10,7 @@ import pytest
 from tests.answers import ok, problems
 
 NOT_A_STRING: list[Any] = [5, True, ["x"], {"x": 1}]
+NOT_A_BOOLEAN: list[Any] = ["true", 0, 1, "", [], {}]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ NOT_A_STRING: list[Any] = [5, True, ["x"], {"x": 1}]
         ({"price": "5"}, [("price", "type")]),
         ({"price": False}, [("price", "type")]),
         # booleans
-        *[({"done": value}, [("done", "type")]) for value in ("true", 0, 1, "", [], {})],
+        *[({"done": value}, [("done", "type")]) for value in NOT_A_BOOLEAN],
         # dates
         *[
             ({"due": value}, [("due", "type")])

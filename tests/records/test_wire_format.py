@@ -97,7 +97,7 @@ def test_integral_numbers_carry_no_fraction(
     [
         "é".encode(),
         "日本語 한국어 😀".encode(),
-        "a/b<c>&'`".encode(),
+        b"a/b<c>&'`",
         "\u2028\u2029\u00a0\ufeff".encode(),
         b'\\"\\\\\\n',
     ],

@@ -112,7 +112,7 @@ DATA = [
         for method in ("GET", "POST")
     ],
     *[
-        _entry(method, ROW, f"/v1/data/users/{{row}}", _NEVER, {} if method == "PATCH" else None)
+        _entry(method, ROW, "/v1/data/users/{row}", _NEVER, {} if method == "PATCH" else None)
         for method in ("GET", "PATCH", "DELETE")
     ],
     _entry("GET", ROWS, "/v1/data/nothing", _GONE),

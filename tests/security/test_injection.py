@@ -65,13 +65,11 @@ TOTAL = 3 + len(EVIL_NAMES)
 
 def listed(client: httpx.Client, **query: Any) -> list[dict[str, Any]]:
     """The marked rows that satisfy a filter."""
-    sent = {
-        name: value if isinstance(value, str) else orjson.dumps(value).decode()
-        for name, value in query.items()
-    }
-    sent.setdefault("andFilters", "{}")
-    parameters = [("andFilters", f'{{"title":"{MARK}"}}'), ("limit", "100"), *sent.items()]
-    answer = ok(client.get("/v1/data/plain", params=parameters))
+    sent: dict[str, Any] = {"limit": "100", "andFilters": [f'{{"title":"{MARK}"}}']}
+    for name, value in query.items():
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        sent.setdefault(name, []).append(text)
+    answer = ok(client.get("/v1/data/plain", params=sent))
     items: list[dict[str, Any]] = answer["items"]
     assert answer["pagination"]["total"] == len(items)
     return items

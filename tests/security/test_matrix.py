@@ -1,4 +1,4 @@
-"""Denied is denied everywhere: the matrix, asked of a real server, and no route without an entry."""
+"""Denied is denied everywhere: the matrix asked of a real server, and no route outside it."""
 
 from __future__ import annotations
 

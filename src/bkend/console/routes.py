@@ -29,8 +29,8 @@ a {{ color: light-dark(#0b57d0, #8ab4f8); }}
 <body>
 <h1>This server is running</h1>
 <p class="lead">API base: <code>{base}</code></p>
-<p>The web console is not part of this version. Everything it will do can be done from the
-command line today:</p>
+<p>The web console is not part of this version. Tables, permissions and keys are managed from
+the command line:</p>
 <pre>bkend keys list
 bkend apply bkend.yaml --project app --env dev</pre>
 <p>Start with <a href="/docs/guides/integrate">Integrate bkend in your app</a>, or read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
@@ -15,6 +15,8 @@ from bkend.store.sqlite.order import order_by
 from bkend.store.sqlite.paths import odd_class
 
 _REMEMBERED = 512
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Planner:
         self._holding: dict[Path, Holding] = {}
         self._holding_at = -1
         self._statements: dict[Find, Statement] = {}
+        self._same: dict[int, tuple[Find, Statement]] = {}
 
     def statement(
         self, connection: apsw.Connection, query: Find, snapshot: int | None
@@ -50,17 +53,29 @@ class Planner:
         """The compiled query, remembered while what it assumes still holds."""
         if snapshot is None:
             return self._compile(connection, query, snapshot)
-        try:
-            held = self._statements.get(query)
-        except TypeError:  # an object or array as operand cannot be hashed
-            return self._compile(connection, query, snapshot)
+        held = self.remembered(query)
         if held is not None and self.holds(connection, held, snapshot):
             return held
         fresh = self._compile(connection, query, snapshot)
-        if len(self._statements) >= _REMEMBERED:
-            del self._statements[next(iter(self._statements))]
-        self._statements[query] = fresh
+        try:
+            _put(self._statements, query, fresh)
+        except TypeError:  # an object or array as operand cannot be hashed
+            pass
+        _put(self._same, id(query), (query, fresh))
         return fresh
+
+    def remembered(self, query: Find) -> Statement | None:
+        """The statement last compiled for an equal query, whatever it assumes.
+
+        Lists keep their compiled query, so it is mostly the same object: nothing is hashed then.
+        """
+        same = self._same.get(id(query))
+        if same is not None and same[0] is query:
+            return same[1]
+        try:
+            return self._statements.get(query)
+        except TypeError:
+            return None
 
     def holds(
         self, connection: apsw.Connection, statement: Statement, snapshot: int | None
@@ -119,3 +134,10 @@ class Planner:
         if smallest is None:
             return "plain"
         return "flat" if smallest == "b" else "any"
+
+
+def _put(memory: dict[K, V], key: K, value: V) -> None:
+    """Remember, forgetting the oldest when there is too much."""
+    if len(memory) >= _REMEMBERED:
+        del memory[next(iter(memory))]
+    memory[key] = value

@@ -105,7 +105,9 @@ class SqliteStore:
 
     async def _find(self, planner: Planner, query: Find) -> Page:
         counter = self.changes(query.collection)
-        statement = self._reader.inline(lambda c, snapshot: planner.statement(c, query, snapshot))
+        statement = planner.remembered(query)
+        if statement is None:
+            statement = self._reader.inline(lambda c, snap: planner.statement(c, query, snap))
         key = (statement.total, statement.total_values)
         cached = self._totals.get(key)
         total = cached[1] if cached is not None and cached[0] == counter else None
