@@ -35,9 +35,9 @@ def main(
     directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
 ) -> None:
     """Measure bkend beside PocketBase and a bare endpoint."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with the bench
     if context.invoked_subcommand:
         return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with the bench
     wanted = {_workload(name) for name in only} if only else set(Workload)
     workloads = [workload for workload in Workload if workload in wanted]  # creates come last
     size = QUICK if quick else FULL

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from bench.peers.bkend import Bkend
 from bench.peers.pocketbase import PocketBase
-from bench.results import Load, Outcome
+from bench.results import FULL, Load, Outcome
 from bench.targets import verdicts
 from bench.wrk import CONNECTIONS
 
@@ -46,13 +46,16 @@ def sheets(outcome: Outcome) -> list[Sheet]:
 
 def warnings(outcome: Outcome) -> list[str]:
     """What makes the figures doubtful."""
+    found = []
     cores = outcome.machine.cores
-    if outcome.busy_elsewhere < BUSY_SHARE * cores:
-        return []
-    return [
-        f"Other programs used {outcome.busy_elsewhere:.1f} of {cores} cores during the rounds: "
-        "the absolute figures are too low, and the ratios uncertain."
-    ]
+    if outcome.busy_elsewhere > BUSY_SHARE * cores:
+        found.append(
+            f"Other programs used {outcome.busy_elsewhere:.1f} of {cores} cores during the "
+            "rounds: the absolute figures are too low, and the ratios uncertain."
+        )
+    if outcome.plan.documents < FULL.documents:
+        found.append(f"The targets are set for {FULL.documents:,} documents.")
+    return found
 
 
 def show(outcome: Outcome, console: Console) -> None:

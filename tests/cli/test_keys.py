@@ -80,6 +80,7 @@ def test_list_masks_secrets_and_shows_publishable_keys(bkend: CommandLine, made:
     assert items[2]["key"] == made["publishableKey"]
     text = bkend("keys", "list").stdout
     assert secret["key"] not in text
+    assert made["publishableKey"] in text
     for part in (secret["id"], secret["maskedKey"], "app/dev", "active", "K"):
         assert part in text
 

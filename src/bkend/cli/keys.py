@@ -93,7 +93,7 @@ def list_keys(
             (
                 item["id"],
                 item["name"],
-                item["maskedKey"],
+                item.get("key") or item["maskedKey"],
                 f"{slugs.get(item['projectId'], '?')}/{item['environment']}",
                 ", ".join(item["scopes"]) or "-",
                 item["status"],
