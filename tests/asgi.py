@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 
 from bkend.app import build_app
 from bkend.core import Core, open_core
@@ -86,12 +87,20 @@ class InProcess:
         )
 
 
+_plainly = structlog.dev.plain_traceback
+
+
 @asynccontextmanager
 async def in_process(directory: Path, **settings: Any) -> AsyncIterator[InProcess]:
     """Open a fresh data directory and the application on it."""
     chosen = Settings(data=directory, rate_limit=settings.pop("rate_limit", "off"), **settings)
-    async with open_core(chosen, serving=True) as core:
-        made = await core.hierarchy.bootstrap()
-        app = build_app(core)
-        yield InProcess(core, app, made)
-        await app.finish()
+    logs = structlog.get_config()
+    structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=_plainly)])
+    try:
+        async with open_core(chosen, serving=True) as core:
+            made = await core.hierarchy.bootstrap()
+            app = build_app(core)
+            yield InProcess(core, app, made)
+            await app.finish()
+    finally:
+        structlog.configure(**logs)

@@ -43,7 +43,7 @@ class Writers:
         headers = {"X-API-Key": self._key}
         limits = httpx.Limits(max_connections=1)
         async with httpx.AsyncClient(
-            base_url=self._url, headers=headers, limits=limits, timeout=30
+            base_url=self._url, headers=headers, limits=limits, timeout=30, verify=False
         ) as client:
             try:
                 await writer(client, name)

@@ -44,11 +44,8 @@ def use(server: RunningServer) -> list[str]:
     return [*secrets, *(jwt.get_unverified_header(s) and s.split(".")[2] for s in secrets[1:3])]
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_log_holds_no_secret_even_when_it_tells_everything(
-    start_server: StartServer, form: str
-) -> None:
-    server = start_server(BKEND_LOG_LEVEL="debug", BKEND_LOG=form)
+def test_log_holds_no_secret_even_when_it_tells_everything(start_server: StartServer) -> None:
+    server = start_server(BKEND_LOG_LEVEL="debug")
     secrets = use(server)
     server.stop()
     assert "/v1/auth/email/signin" in server.log
@@ -57,18 +54,17 @@ def test_log_holds_no_secret_even_when_it_tells_everything(
     assert server.secret not in announced, "init had shown it already"
     for secret in (*secrets, "a1" * 32, "$argon2", "eyJ", server.key[3:]):
         assert secret not in logged
-    if form == "json":
-        lines = [line for line in server.log.splitlines() if line.startswith("{")]
-        events = [json.loads(line) for line in lines]
-        requests = [event for event in events if event["event"] == "request"]
-        assert {"method", "path", "status", "ms", "client", "request_id"} <= requests[0].keys()
 
 
 def test_secret_key_is_shown_once_on_a_fresh_start_only(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path)
+    environment = {"BKEND_LOG": "json", "BKEND_LOG_LEVEL": "debug"}
+    server = RunningServer(tmp_path, environment=environment)
     try:
         server.start()
         assert server.log.count("sk_") == 1
+        events = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+        [request, *_] = [event for event in events if event["event"] == "request"]
+        assert request.keys() >= {"method", "path", "status", "ms", "client", "request_id"}
         shown = server.log
         server.stop()
         server.start()

@@ -93,6 +93,12 @@ def test_filters_outside_the_language_are_refused(
             assert problems(answer) == [(parameter, rule)]
 
 
+def test_operators_and_plain_keys_do_not_mix(admin: httpx.Client) -> None:
+    for value in ({"$gt": 1, "b": 2}, {"b": 2, "$gt": 1}):
+        answer = admin.get("/v1/data/free", params={"andFilters": text({"a": value})})
+        refusal(answer, 400, "data/validation-error", "cannot be mixed")
+
+
 def leaves(count: int) -> Any:
     return [{f"f{n}": n} for n in range(count)]
 

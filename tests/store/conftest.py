@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bkend.store import Collection
+from bkend.store import Collection, Index
 from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.store import SqliteStore
 from tests.store.rows import THINGS
@@ -48,3 +48,12 @@ async def store(database: SqliteDatabase) -> SqliteStore:
     store = await database.environment("dev")
     await store.define(Collection(THINGS))
     return store
+
+
+@pytest.fixture(params=["without an index", "with an index"])
+async def things(request: pytest.FixtureRequest, database: SqliteDatabase) -> SqliteStore:
+    """A store whose collection `things` has no index, and again with some."""
+    paths = ("v", "a.b", "items.name") if request.param == "with an index" else ()
+    indexes = tuple(Index(path, ((path, 1),)) for path in paths)
+    await database.control.define(Collection(THINGS, indexes))
+    return database.control

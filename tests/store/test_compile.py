@@ -7,15 +7,11 @@ from typing import Any
 import pytest
 
 from bkend.store import (
-    ALWAYS,
-    Check,
-    Collection,
     Compare,
     Condition,
     Equals,
     Exists,
     Find,
-    Index,
     Not,
     OneOf,
     Sort,
@@ -23,33 +19,10 @@ from bkend.store import (
     any_of,
 )
 from bkend.store.conditions import And, Or, Path
-from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.store import SqliteStore
-from tests.store.rows import find_ids, ids, insert
+from tests.store.rows import Table, agree, find_ids, hold, ids, insert
 
-V, A_B, ITEMS = ("v",), ("a", "b"), ("items", "name")
-Table = list[tuple[Condition, list[str]]]
-INDEXED_PATHS = ("v", "a.b", "items.name", "n")
-
-
-@pytest.fixture(params=["without an index", "with an index"])
-async def things(request: pytest.FixtureRequest, database: SqliteDatabase) -> SqliteStore:
-    indexes = tuple(Index(f"i{number}", ((path, 1),)) for number, path in enumerate(INDEXED_PATHS))
-    await database.control.define(Collection("things", indexes if "with " in request.param else ()))
-    return database.control
-
-
-async def hold(store: SqliteStore, **bodies: dict[str, Any]) -> None:
-    await store.commit([insert(id, body) for id, body in bodies.items()])
-
-
-async def agree(store: SqliteStore, table: Table) -> None:
-    """Each condition finds its documents, and counts them inside a commit."""
-    for condition, found in table:
-        assert await find_ids(store, condition, Sort(("id",))) == found, condition
-    checks = [Check("things", condition, len(f), len(f)) for condition, f in table]
-    assert await store.commit(checks) == [len(found) for _, found in table]
-
+V, A_B = ("v",), ("a", "b")
 
 ALL_CLASSES: dict[str, dict[str, Any]] = {
     "array": {"v": [5]},
@@ -178,70 +151,6 @@ async def test_a_remembered_query_for_one_is_not_used_for_true(things: SqliteSto
             assert await find_ids(things, OneOf(path, (True, 7))) == ["true"]
             assert await find_ids(things, Compare(path, "gte", 1)) == ["one"]
             assert await find_ids(things, Compare(path, "gte", True)) == ["true"]
-
-
-NESTED: dict[str, dict[str, Any]] = {
-    "array": {"a": [{"b": "x"}, {"b": ["y"]}, "z", [{"b": "deep"}]]},
-    "digits": {"a": {"1": {"b": "x"}}},
-    "flat": {"a": {"b": "x"}},
-    "list": {"a": {"b": ["x", ["w"], 7]}},
-    "null": {"a": {"b": None}},
-    "scalar": {"a": "b"},
-    "without": {"a": {}},
-}
-
-
-BY_PATH: Table = [
-    (Equals(A_B, "x"), ["array", "flat", "list"]),
-    (Equals(A_B, "y"), ["array"]),
-    (Equals(A_B, "w"), []),
-    (Equals(A_B, ["w"]), ["list"]),
-    (Equals(A_B, "deep"), []),
-    (Equals(A_B, None), ["digits", "null", "scalar", "without"]),
-    (Exists(A_B), ["array", "flat", "list", "null"]),
-    (Not(Exists(A_B)), ["digits", "scalar", "without"]),
-    (Compare(A_B, "gt", 6), ["list"]),
-    (OneOf(A_B, ("y", 7)), ["array", "list"]),
-    (Equals(("a", "1", "b"), "y"), ["array"]),
-    (Equals(("a", "1", "b"), "x"), ["digits"]),
-    (Equals(("a", "2"), "z"), ["array"]),
-    (Equals(("a", "9"), "z"), []),
-    (Exists(("a", "3", "b")), ["array"]),
-    (Equals(("a", "9" * 40), 1), []),
-    (Equals(("id", "x"), None), list(NESTED)),
-]
-
-
-async def test_paths_lead_through_objects_arrays_and_decimal_indexes(
-    things: SqliteStore,
-) -> None:
-    await hold(things, **NESTED)
-    await agree(things, BY_PATH)
-
-
-async def test_an_index_on_a_dotted_path_finds_what_lies_behind_an_array(
-    things: SqliteStore,
-) -> None:
-    await hold(things, plain={"items": {"name": "ink"}})
-    assert await find_ids(things, Equals(ITEMS, "ink")) == ["plain"]
-    await hold(things, cart={"items": [{"name": "pen"}, {"name": "ink"}]})
-    assert await find_ids(things, Equals(ITEMS, "ink"), Sort(("id",))) == ["cart", "plain"]
-    assert await find_ids(things, Not(Equals(ITEMS, "pen"))) == ["plain"]
-    assert await find_ids(things, Equals(ITEMS, None)) == []
-
-
-@pytest.mark.parametrize("segment", ['q"uote', "it's", "제목", "$v", "a b", "nul\0", "\\", "é", ""])
-async def test_any_name_can_be_asked_for(things: SqliteStore, segment: str) -> None:
-    await hold(things, flat={segment: "x"}, nested={"a": {segment: ["x"]}}, none={"z": 1})
-    assert await find_ids(things, Equals((segment,), "x")) == ["flat"]
-    assert await find_ids(things, Equals(("a", segment), "x")) == ["nested"]
-    assert await find_ids(things, Exists((segment,))) == ["flat"]
-    assert await find_ids(things, Not(Exists((segment,))), Sort(("id",))) == ["nested", "none"]
-    assert await find_ids(things, ALWAYS, Sort((segment,)), Sort(("id",))) == [
-        "nested",
-        "none",
-        "flat",
-    ]
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\0", "한글", "\U0001f600", "it's", '"', "%", ""])
@@ -373,17 +282,6 @@ async def test_a_thousand_values_in_one_list(things: SqliteStore, path: Path) ->
     found = await find_ids(things, OneOf(path, tuple(numbers)), Sort(("id",)))
     assert found == (["n1", "n999"] if path in (V, ("w",), A_B) else [])
     assert len(await find_ids(things, OneOf(path, mixed))) in (0, 2, 3)
-
-
-@pytest.mark.parametrize("segment", ["a", "0", "제목"])
-async def test_the_longest_path_is_answered_quickly(things: SqliteStore, segment: str) -> None:
-    body: Any = "leaf"
-    for _ in range(10):
-        body = {segment: body}
-    await hold(things, deep=body, other={})
-    path = (segment,) * 10
-    assert await find_ids(things, Equals(path, "leaf")) == ["deep"]
-    assert await find_ids(things, ALWAYS, Sort(path)) == ["other", "deep"]
 
 
 async def test_an_offset_beyond_all_numbers_is_an_empty_page(things: SqliteStore) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from bkend.store import Collection, Find, Sort, StoreRefused, StoreUnavailable
 from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.files import check_version, unavailable
+from bkend.store.sqlite.reader import Reader
 from tests.store.conftest import OpenDatabase
 from tests.store.limited import run_limited
 from tests.store.rows import THINGS, ids, insert
@@ -103,14 +106,20 @@ async def test_a_damaged_file_is_refused_and_left_alone(directory: Path, damage:
     await database.close()
 
 
-async def test_damage_deeper_inside_is_told_and_does_not_spread(directory: Path) -> None:
+@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("serving", [False, True])
+async def test_damage_deeper_inside_is_told_and_does_not_spread(
+    directory: Path, serving: bool, slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if slow:  # every read goes to a thread
+        monkeypatch.setattr(Reader, "inline", interrupted(Reader.inline))
     await fill(directory)
     file = directory / "control.db"
     whole = bytearray(file.read_bytes())
     page = whole.index(b'"id":"0200"') // 4096
     whole[page * 4096 : (page + 1) * 4096] = b"\xff" * 4096
     file.write_bytes(whole)
-    database = await SqliteDatabase.open(directory, serving=True)
+    database = await SqliteDatabase.open(directory, serving=serving)
     try:
         with pytest.raises(StoreUnavailable, match="damaged; restore it from a backup"):
             await database.control.find(Find(THINGS, sort=(Sort(("text",)),), limit=1000))
@@ -118,6 +127,17 @@ async def test_damage_deeper_inside_is_told_and_does_not_spread(directory: Path)
         assert len(ids(await database.control.find(Find(THINGS, limit=5)))) == 5
     finally:
         await database.close()
+
+
+def interrupted(inline: Callable[..., Any]) -> Callable[..., Any]:
+    """A reader's `inline` whose budget is always over at once."""
+
+    def over_at_once(self: Reader, work: Any, budget: float = math.inf) -> Any:
+        if budget != math.inf:
+            raise apsw.InterruptError
+        return inline(self, work)
+
+    return over_at_once
 
 
 async def test_a_whole_file_has_no_problems(directory: Path, open_database: OpenDatabase) -> None:

@@ -6,22 +6,14 @@ from typing import Any
 
 import pytest
 
-from bkend.store import ALWAYS, Collection, Find, Index, Sort
-from bkend.store.sqlite import SqliteDatabase
+from bkend.store import ALWAYS, Find, Sort
 from bkend.store.sqlite.store import SqliteStore
 from tests.store.rows import find_ids, ids, insert
 
 V = ("v",)
 
 
-@pytest.fixture(params=["without an index", "with an index"])
-async def things(request: pytest.FixtureRequest, database: SqliteDatabase) -> SqliteStore:
-    indexes = (Index("v", (("v", 1),)), Index("ab", (("a.b", -1),)))
-    await database.control.define(Collection("things", indexes if "with " in request.param else ()))
-    return database.control
-
-
-async def hold(store: SqliteStore, *bodies: dict[str, Any]) -> None:
+async def hold_all(store: SqliteStore, *bodies: dict[str, Any]) -> None:
     await store.commit([insert(f"{n:02}", body) for n, body in enumerate(bodies)])
 
 
@@ -46,20 +38,22 @@ IN_ORDER: list[dict[str, Any]] = [
 
 
 async def test_types_stand_in_the_order_of_the_contract(things: SqliteStore) -> None:
-    await hold(things, *IN_ORDER)
+    await hold_all(things, *IN_ORDER)
     expected = [f"{n:02}" for n in range(len(IN_ORDER))]
     assert await find_ids(things, ALWAYS, Sort(V)) == expected
     assert await find_ids(things, ALWAYS, Sort(V, descending=True)) == expected[::-1]
 
 
 async def test_an_array_sorts_by_its_smallest_up_and_its_largest_down(things: SqliteStore) -> None:
-    await hold(things, {"v": [1, 9]}, {"v": [5]}, {"v": [7, "a"]}, {"v": [True, None]}, {"v": 6})
+    await hold_all(
+        things, {"v": [1, 9]}, {"v": [5]}, {"v": [7, "a"]}, {"v": [True, None]}, {"v": 6}
+    )
     assert await find_ids(things, ALWAYS, Sort(V)) == ["03", "00", "01", "04", "02"]
     assert await find_ids(things, ALWAYS, Sort(V, True)) == ["03", "02", "00", "04", "01"]
 
 
 async def test_a_path_through_arrays_sorts_by_all_it_reaches(things: SqliteStore) -> None:
-    await hold(
+    await hold_all(
         things,
         {"a": [{"b": 3}, {"b": 1}]},
         {"a": {"b": 2}},
@@ -74,7 +68,7 @@ async def test_a_path_through_arrays_sorts_by_all_it_reaches(things: SqliteStore
 
 
 async def test_equal_keys_follow_the_id_in_the_same_direction(things: SqliteStore) -> None:
-    await hold(things, {"v": 1}, {"v": 0}, {"v": 1}, {"v": 0})
+    await hold_all(things, {"v": 1}, {"v": 0}, {"v": 1}, {"v": 0})
     assert await find_ids(things, ALWAYS, Sort(V)) == ["01", "03", "00", "02"]
     assert await find_ids(things, ALWAYS, Sort(V, True)) == ["02", "00", "03", "01"]
     assert await find_ids(things, ALWAYS, Sort(("no such",))) == ["00", "01", "02", "03"]
@@ -82,7 +76,7 @@ async def test_equal_keys_follow_the_id_in_the_same_direction(things: SqliteStor
 
 
 async def test_several_keys_each_in_its_own_direction(things: SqliteStore) -> None:
-    await hold(things, {"v": 1, "w": 1}, {"v": 2, "w": 1}, {"v": 1, "w": 2}, {"v": 2, "w": 2})
+    await hold_all(things, {"v": 1, "w": 1}, {"v": 2, "w": 1}, {"v": 1, "w": 2}, {"v": 2, "w": 2})
     by_both = await find_ids(things, ALWAYS, Sort(V, True), Sort(("w",)))
     assert by_both == ["01", "03", "00", "02"]
     by_id_last = await find_ids(things, ALWAYS, Sort(V), Sort(("id",), True))
@@ -107,7 +101,7 @@ async def test_system_fields_can_be_sorted_by(things: SqliteStore) -> None:
 async def test_walking_the_pages_meets_every_document_once(
     things: SqliteStore, descending: bool
 ) -> None:
-    await hold(things, *IN_ORDER, *IN_ORDER)
+    await hold_all(things, *IN_ORDER, *IN_ORDER)
     count, sort = 2 * len(IN_ORDER), (Sort(V, descending),)
     for limit in (1, 2, 5):
         found: list[str] = []

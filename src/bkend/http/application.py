@@ -154,7 +154,7 @@ class Application:
             await self._fixed(scope, exchange.receive, answer.send)
         finally:
             exchange.route = getattr(scope.get("route"), "path", "unmatched")
-        await answer.finish()
+            await answer.finish()
 
     async def _refuse(self, exchange: Exchange, error: ApiError) -> None:
         if exchange.status:
@@ -187,7 +187,9 @@ class FixedAnswer:
         if self._writer is not None:
             if body:
                 await self._writer.send_bytes(body)
-        elif more:
+        elif exchange.status:
+            pass  # a HEAD was answered with the headers alone
+        elif more and exchange.method != "HEAD":
             exchange.status = self._status
             self._writer = await exchange.transport.stream(self._status, self._headers)
             await self._writer.send_bytes(body)
@@ -197,8 +199,9 @@ class FixedAnswer:
             await exchange.transport.send(self._status, self._headers, body)
 
     async def finish(self) -> None:
-        """End what was streamed."""
+        """End what was streamed, also after a fault: granian does so when the writer is let go."""
         if self._writer is not None:
+            self._writer = None
             await self._exchange.transport.end()
 
 

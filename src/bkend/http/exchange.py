@@ -36,6 +36,7 @@ class Exchange:
     """A request on its transport, and the headers that every answer to it carries."""
 
     __slots__ = (
+        "_is_received",
         "_received",
         "_trusted",
         "caller",
@@ -71,6 +72,7 @@ class Exchange:
         self.caller: Caller | None = None
         self.rate: tuple[int, int] | None = None
         self._received = -1
+        self._is_received = False
 
     @property
     def address(self) -> str:
@@ -125,11 +127,15 @@ class Exchange:
         return b"".join(parts)
 
     async def receive(self) -> Message:
-        """The body as ASGI messages, for FastAPI."""
+        """The body as ASGI messages, then the client's leaving, for FastAPI."""
+        if self._is_received:
+            await self.transport.disconnected()
+            return {"type": "http.disconnect"}
         try:
             part, more = await self.chunk()
         except Disconnected:
             return {"type": "http.disconnect"}
+        self._is_received = not more
         return {"type": "http.request", "body": part, "more_body": more}
 
     # -- answers ----------------------------------------------------------------------------

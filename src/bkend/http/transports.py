@@ -61,6 +61,9 @@ class Transport(Protocol):
     async def chunk(self) -> tuple[bytes, bool]:
         """The next part of the body, and whether more may come; raises Disconnected."""
 
+    async def disconnected(self) -> None:
+        """Wait until the client has gone away, after the body."""
+
     async def send(self, status: int, headers: Headers, body: bytes) -> None:
         """The whole answer."""
 
@@ -117,6 +120,9 @@ class RsgiTransport:
             return b"", False
         except Exception as error:  # granian has no class of its own for this
             raise Disconnected from error
+
+    async def disconnected(self) -> None:
+        await self._protocol.client_disconnect()
 
     def _is_bodiless(self) -> bool:
         """HTTP/1 announces a body; HTTP/2 need not."""
@@ -184,6 +190,10 @@ class AsgiTransport:
         if message["type"] != "http.request":
             raise Disconnected
         return message.get("body", b""), bool(message.get("more_body"))
+
+    async def disconnected(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def send(self, status: int, headers: Headers, body: bytes) -> None:
         await self._start(status, headers)

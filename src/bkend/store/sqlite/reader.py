@@ -112,12 +112,14 @@ class Reader:
             self._deadline = math.inf
 
     def _alone(self, work: Work[T], budget: float) -> T:
-        with self._inline:
+        self._inline.execute("BEGIN")
+        try:
             self._looks = 0
             self._deadline = perf_counter() + budget
-            outcome = work(self._inline, None)
+            return work(self._inline, None)
+        finally:
             self._deadline = math.inf
-        return outcome
+            _end_reading(self._inline)
 
     def _remember_slow(self, shape: object) -> None:
         """The memory is small and forgets the oldest, so a kind gets its chance again."""
@@ -152,8 +154,7 @@ class Reader:
         """End the open read transaction, if any, so that a checkpoint can pass it."""
         if self._snapshot is not None:
             self._snapshot = None
-            if self._inline.in_transaction:
-                self._inline.execute("ROLLBACK")  # COMMIT fails after reading a damaged page
+            _end_reading(self._inline)
 
     # -- threads ----------------------------------------------------------------------------
 
@@ -163,17 +164,19 @@ class Reader:
         if connection is None:
             connection = open_file(self._path)
         deadline = perf_counter() + limit
-        connection.set_progress_handler(
-            lambda: perf_counter() > deadline, _STEPS_BETWEEN_LOOKS * 10
-        )
         try:
-            with connection:
-                return work(connection, None)
+            connection.execute("BEGIN")
+            connection.set_progress_handler(
+                lambda: perf_counter() > deadline, _STEPS_BETWEEN_LOOKS * 10
+            )
+            return work(connection, None)
         except (apsw.InterruptError, apsw.SQLError):
             raise
         except apsw.Error as error:
             raise unavailable(error) from error
         finally:
+            connection.set_progress_handler(None)
+            _end_reading(connection)
             self._put_back(connection)
 
     def _put_back(self, connection: apsw.Connection) -> None:
@@ -193,3 +196,9 @@ class Reader:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+
+def _end_reading(connection: apsw.Connection) -> None:
+    """Nothing was written, and unlike COMMIT this also works after reading a damaged page."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
