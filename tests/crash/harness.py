@@ -68,6 +68,8 @@ def run(kills: int, seed: int = 1, report: Callable[[str], None] = print) -> Rep
             for number in range(1, kills + 1):
                 crash.kill_once(number)
             crash.finish()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{crash.server.log[-5000:]}") from error
         finally:
             crash.server.stop()
     report(str(crash.report))

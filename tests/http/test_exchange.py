@@ -128,6 +128,13 @@ async def test_answer_is_whole() -> None:
     assert found.status == 201
 
 
+async def test_answer_to_head_has_the_headers_alone() -> None:
+    found, sent = exchange(method="HEAD")
+    await found.answer(200, b"{}")
+    assert (b"content-length", b"2") in sent[0]["headers"]
+    assert sent[1]["body"] == b""
+
+
 async def test_refusal_names_the_rate_limit_once() -> None:
     found, sent = exchange()
     found.rate = (100, 7)

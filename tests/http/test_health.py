@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from time import monotonic
+
 import httpx
 import pytest
 
 from tests.answers import ok, refusal
+from tests.asgi import in_process
 from tests.servers import RunningServer
 
 
@@ -24,6 +28,25 @@ def test_neither_needs_nor_reads_a_key(bare: httpx.Client) -> None:
     for path in ("/healthz", "/readyz"):
         assert bare.get(path, headers={"X-API-Key": "nonsense"}).status_code == 200
         assert bare.head(path).status_code == 200
+
+
+async def test_readiness_is_asked_of_the_database_at_most_once_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_process(tmp_path / "data") as opened:
+        database, asked = opened.core.database, 0
+        ping = database.ping
+
+        async def count() -> None:
+            nonlocal asked
+            asked += 1
+            await ping()
+
+        monkeypatch.setattr(database, "ping", count)
+        began = monotonic()
+        for _ in range(20):
+            assert (await opened.call("GET", "/readyz")).status == 200
+        assert 1 <= asked <= 1 + (monotonic() - began)
 
 
 class TestMetrics:

@@ -40,6 +40,11 @@ tables:
         properties:
           city: {type: string, required: true}
           zip: {type: number}
+      place:
+        type: object
+        properties:
+          city: {type: string}
+          country: {type: string, default: kr}
       author: {type: reference}
       any: {type: mixed}
       must: {type: boolean, required: true, default: true}
@@ -52,6 +57,9 @@ tables:
       name: {type: string}
       due: {type: date}
       level: {type: number}
+      days: {type: array, items: {type: date}}
+      trip: {type: object, properties: {start: {type: date}}}
+      stops: {type: array, items: {type: object, properties: {at: {type: date}}}}
     indexes:
       - {name: level, fields: {level: 1}}
   sorts: {fields: {name: {type: string}}}

@@ -16,10 +16,11 @@ ROWS: dict[str, dict[str, Any]] = {
     "five again": {"v": 5.0, "level": 2, "due": "2025-01-15T10:30:00+02:00"},
     "ten": {"v": 10, "level": 3, "due": "2025-01-16T00:00:00Z"},
     "text": {"v": "5", "level": None},
-    "upper": {"v": "Text"},
+    "upper": {"v": "Text", "days": ["2025-01-15", "2025-01-17T12:00:00+02:00"]},
     "lower": {"v": "text", "when": "2025-01-15"},
     "accent": {"v": "é😀"},
-    "yes": {"v": True},
+    "yes": {"v": True, "trip": {"start": "2025-01-15"}},
+    "stops": {"v": {"s": 1}, "stops": [{"at": "2025-01-15"}, {"at": None}, {"at": "2025-02-01"}]},
     "no": {"v": False},
     "one": {"v": 1},
     "zero": {"v": 0},
@@ -204,6 +205,14 @@ def test_repeated_parameters_must_all_hold(admin: httpx.Client) -> None:
         ({"due": {"$gte": "2025-01-15", "$lt": "2025-01-16"}}, {"five", "five again"}),
         ({"due": {"$in": ["2025-01-16", None]}}, ALL - {"five", "five again"}),
         ({"due": None}, ALL - {"five", "five again", "ten"}),
+        ({"days": "2025-01-15"}, {"upper"}),
+        ({"days": {"$gt": "2025-01-17T09:59:59Z"}}, {"upper"}),
+        ({"days.1": "2025-01-17T10:00:00Z"}, {"upper"}),
+        ({"days": ["2025-01-15", "2025-01-17T10:00:00Z"]}, {"upper"}),
+        ({"trip.start": "2025-01-15"}, {"yes"}),
+        ({"trip.start": {"$lt": "2025-01-16"}}, {"yes"}),
+        ({"stops.at": "2025-02-01"}, {"stops"}),
+        ({"stops.0.at": {"$lte": "2025-01-15"}}, {"stops"}),
         ({"when": "2025-01-15"}, {"lower"}),
         ({"when": {"$lt": "2025-01-15T00"}}, {"lower"}),
         ({"createdAt": {"$gt": "2020-01-01"}}, ALL),
@@ -218,7 +227,7 @@ def test_dates_compare_as_instants_where_they_are_declared(
     assert listed(admin, andFilters=condition) == expected
 
 
-@pytest.mark.parametrize("path", ["due", "createdAt", "updatedAt"])
+@pytest.mark.parametrize("path", ["due", "createdAt", "days", "days.0", "trip.start", "stops.at"])
 @pytest.mark.parametrize("operand", [5, True, "", "soon", "15.01.2025", [1], {"a": 1}, 1736899200])
 def test_what_is_no_date_is_refused_on_a_date(admin: httpx.Client, path: str, operand: Any) -> None:
     filters = orjson.dumps({path: operand}).decode()

@@ -66,6 +66,13 @@ def test_nothing_is_stored_when_one_field_is_wrong(
     assert ok(owner.get(f"/v1/data/articles/{article['id']}")) == article
 
 
+def test_defaults_inside_an_object_are_for_new_rows_only(admin: httpx.Client) -> None:
+    record = ok(admin.post("/v1/data/typed", json={"title": "ab", "place": {"city": "x"}}), 201)
+    assert record["place"] == {"city": "x", "country": "kr"}
+    changed = ok(admin.patch(f"/v1/data/typed/{record['id']}", json={"place": {"city": "y"}}))
+    assert changed["place"] == {"city": "y"}
+
+
 def test_defaults_are_not_applied(owner: httpx.Client, article: dict[str, Any]) -> None:
     ok(patch(owner, article, status=None))
     assert ok(patch(owner, article, title="again"))["status"] is None

@@ -170,6 +170,17 @@ class TestLimits:
         refusal(answer, answer.status_code, answer.json()["code"])
         assert len(answer.content) < 100_000
 
+    @pytest.mark.parametrize("field", [b"tags", b"slug", b"title", b"views"])
+    def test_a_million_violations_take_no_longer_than_one(
+        self, admin: httpx.Client, field: bytes
+    ) -> None:
+        body = b'{"title":"x","' + field + b'":[' + b"1," * 1_000_000 + b"1]}"
+        batch = b"[" + b",".join([b'{"tags":[' + b"1," * 900 + b"1]}"] * 1000) + b"]"
+        for content in (body, batch):
+            answer = admin.post("/v1/data/posts", content=content, timeout=10)
+            details = refusal(answer, 400, "data/validation-error")["details"]
+            assert 1 <= len(details) <= 100
+
     def test_error_answers_stay_small(self, admin: httpx.Client) -> None:
         long = "n" * 60_000
         for answer in (

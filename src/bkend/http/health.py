@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +15,7 @@ from bkend.http.exchange import Exchange
 from bkend.http.metrics import Metrics
 from bkend.store import StoreUnavailable
 
+_READY_SECONDS = 1.0
 _JSON = "application/json; charset=utf-8"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -24,11 +27,16 @@ def health_routes(core: Core, metrics: Metrics) -> list[BaseRoute]:
     async def healthz(request: Request) -> Response:
         return Response(b'{"status":"ok"}', headers=_NO_STORE, media_type=_JSON)
 
+    ready_until = 0.0
+
     async def readyz(request: Request) -> Response:
-        try:
-            await core.database.ping()
-        except StoreUnavailable:
-            raise Unavailable("The database does not answer") from None
+        nonlocal ready_until
+        if monotonic() >= ready_until:  # anybody may ask, and the question costs a write
+            try:
+                await core.database.ping()
+            except StoreUnavailable:
+                raise Unavailable("The database does not answer") from None
+            ready_until = monotonic() + _READY_SECONDS
         body = {"status": "ok", "database": core.database.describe()}
         return Response(orjson.dumps(body), headers=_NO_STORE, media_type=_JSON)
 

@@ -12,7 +12,7 @@ from bkend.query.errors import InvalidData, invalid_parameter
 from bkend.query.filters import FilterParser, parse_path
 from bkend.store import Condition, Equals, Find, Sort, all_of
 from bkend.store.conditions import Path
-from bkend.tables.models import Table
+from bkend.tables.models import Table, stored_type
 from bkend.tables.permissions import Decision
 from bkend.tables.validation import read_date
 
@@ -63,19 +63,46 @@ class TableFields:
         self._table = table
 
     def is_date(self, path: Path) -> bool:
-        """Declared date columns and the two system times."""
-        if len(path) != 1:
-            return False
-        return path[0] in _DATES or self._table.column_type(path[0]) == "date"
+        """Declared dates, also in objects and arrays, and the two system times."""
+        if len(path) == 1 and path[0] in _DATES:
+            return True
+        column = self._table.schema
+        for segment in path:
+            inner = _inside(column, segment)
+            if inner is None:
+                return False
+            column = inner
+        return stored_type(_element(column)) == "date"
 
     def instant(self, parameter: str, path: Path, operand: Any) -> Any:
-        """An ISO 8601 operand in wire form; anything else is refused."""
+        """An ISO 8601 operand, or an array of them, in wire form; anything else is refused."""
+        if isinstance(operand, list):
+            return [self.instant(parameter, path, value) for value in operand]
         found = read_date(operand)
         if found is None:
             name = ".".join(path)
             message = f"{name} is compared with ISO 8601 dates, not {repr(operand)[:64]}"
             raise invalid_parameter(parameter, "date", message)
         return found
+
+
+def _inside(column: dict[str, Any], segment: str) -> dict[str, Any] | None:
+    """The declared column that a path's next segment reaches, None when undeclared."""
+    if stored_type(column) == "array" and segment.isascii() and segment.isdigit():
+        return _items(column)
+    return (_element(column).get("properties") or {}).get(segment)
+
+
+def _element(column: dict[str, Any]) -> dict[str, Any]:
+    """The column itself, or what its arrays hold in the end."""
+    while stored_type(column) == "array":
+        column = _items(column)
+    return column
+
+
+def _items(column: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = column.get("items", {"bsonType": "mixed"})
+    return found
 
 
 def parse_select(parameters: Mapping[str, Sequence[str]]) -> tuple[Path, ...] | None:

@@ -139,6 +139,8 @@ class Records:
         problems: list[Detail] = []
         inserts: list[Insert] = []
         for place, one in enumerate(given):
+            if len(problems) >= MOST_DETAILS:
+                break
             if not isinstance(one, dict):
                 message = "every element is an object"
                 problems.append({"field": f"[{place}]", "rule": "type", "message": message})

@@ -318,7 +318,7 @@ class _Reader:
         )
         try:
             orjson.dumps(column["default"])
-            fields, details = probe.update({"value": column["default"]})
+            fields, details = probe.create({"value": column["default"]})
         except (TypeError, orjson.JSONEncodeError):
             self.problem(path, "default", f"{path}: the default is not a JSON value")
             return

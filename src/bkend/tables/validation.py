@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeAlias
 
 import jsonschema_rs
 import orjson
@@ -16,6 +18,7 @@ from bkend.tables.schema import compile_validator
 
 MOST_DETAILS = 100
 _DEEPEST = 64
+_MOST_EXPLAINED = 1000
 _LONGEST_NAME_SHOWN = 64
 _LONGEST_PATH_SHOWN = 256
 _JSON_TYPES = {
@@ -40,6 +43,8 @@ _KINDS = {
     "array": "an array",
     "mixed": "a value",
 }
+_Problems: TypeAlias = list[tuple[str, Detail]]
+"""Details, each with the top-level field it belongs to."""
 _LEAST_TIME = parse_time("0001-01-01T00:00:00Z")
 
 
@@ -66,6 +71,7 @@ class RowValidator:
         self._coerced = {
             name: column for name, column in self._properties.items() if _needs_coercion(column)
         }
+        self._is_strict = schema.get("additionalProperties") is False
         json_schema = _json_schema(schema)
         self._create = compile_validator(json_schema)
         self._update = compile_validator({**json_schema, "required": []})
@@ -80,44 +86,70 @@ class RowValidator:
         for name, default in self._defaults.items():
             if name not in fields:
                 fields[name] = orjson.loads(default)
-        return self._check(fields, self._create)
+        return self._check(fields, creating=True)
 
     def update(self, body: dict[str, Any]) -> tuple[dict[str, Any], list[Detail]]:
         """The listed fields to store for an existing row, and what is wrong with them."""
-        return self._check(clean(body), self._update)
+        return self._check(clean(body), creating=False)
 
     def _check(
-        self, fields: dict[str, Any], validator: jsonschema_rs.Draft202012Validator
+        self, fields: dict[str, Any], *, creating: bool
     ) -> tuple[dict[str, Any], list[Detail]]:
-        problems: list[tuple[str, Detail]] = []
+        bad_dates: _Problems = []
         for name, column in self._coerced.items():
             if name in fields:
-                fields[name] = _coerce(fields[name], column, name, name, problems)
-        if not problems and validator.is_valid(fields):
+                coercion = _Coercion(name, bad_dates, fill=creating)
+                fields[name] = coercion.of(fields[name], column, name)
+        validator = self._create if creating else self._update
+        if not bad_dates and validator.is_valid(fields):
             return fields, []
-        bad_dates = {detail["field"] for _, detail in problems}
-        for error in validator.iter_errors(fields):
-            for top, detail in self._details(error):
-                if detail["field"] not in bad_dates:
-                    problems.append((top, detail))
+        return fields, self._explain(fields, bad_dates, creating=creating)
+
+    def _explain(
+        self, fields: dict[str, Any], bad_dates: _Problems, *, creating: bool
+    ) -> list[Detail]:
+        """Every violation, in the order of the schema, then undeclared fields.
+
+        Of a huge value only the first is told: the validator makes all of them at once, and a
+        million takes it many seconds.
+        """
+        problems: _Problems = [*bad_dates]
+        declared = {name: fields[name] for name in self._order if name in fields}
+        if creating:
+            missing = self._required - declared.keys()
+            problems += [(name, _detail([name], "required", "is required")) for name in missing]
+        huge = {name: value for name, value in declared.items() if _is_huge(value)}
+        small = {name: value for name, value in declared.items() if name not in huge}
+        errors = list(self._update.iter_errors(small))
+        for name, value in huge.items():
+            try:
+                self._update.validate({name: value})
+            except jsonschema_rs.ValidationError as first:
+                errors.append(first)
+        told = {detail["field"] for _, detail in bad_dates}
+        for error in errors:
+            problems += [found for found in self._details(error) if found[1]["field"] not in told]
+        if self._is_strict:
+            extra = islice((name for name in fields if name not in declared), MOST_DETAILS)
+            problems += [(name, _undeclared([name])) for name in extra]
         last = len(self._order)
         problems.sort(key=lambda found: self._order.get(found[0], last))
-        return fields, [detail for _, detail in problems[:MOST_DETAILS]]
+        return [detail for _, detail in problems[:MOST_DETAILS]]
 
     def _details(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[str, Detail]]:
         path = list(error.instance_path)
         kind: Any = error.kind
         rule: str = kind.name
+        top = str(path[0])
         if rule == "required":
-            path = [*path, kind.property]
-            yield _detail(path, "required", "is required")
+            yield top, _detail([*path, kind.property], "required", "is required")
         elif rule == "additionalProperties":
-            for name in kind.unexpected:
-                yield _detail([*path, name], rule, "is not a field of this table")
+            for name in kind.unexpected[:MOST_DETAILS]:
+                yield top, _undeclared([*path, name])
         elif rule == "type" and error.instance is None and self._is_required(path):
-            yield _detail(path, "required", "is required")
+            yield top, _detail(path, "required", "is required")
         else:
-            yield _detail(path, rule, self._sentence(kind, path))
+            yield top, _detail(path, rule, self._sentence(kind, path))
 
     def _is_required(self, path: list[Any]) -> bool:
         if len(path) == 1:
@@ -212,14 +244,27 @@ def _name_detail(name: str, path: str) -> Detail:
     return {"field": path[:_LONGEST_PATH_SHOWN], "rule": "fieldName", "message": message}
 
 
-def _detail(path: list[Any], rule: str, sentence: str) -> tuple[str, Detail]:
+def _detail(path: list[Any], rule: str, sentence: str) -> Detail:
     field = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).lstrip(".")
     field = field[:_LONGEST_PATH_SHOWN]
-    return str(path[0]) if path else "", {
-        "field": field,
-        "rule": rule,
-        "message": f"{field} {sentence}",
-    }
+    return {"field": field, "rule": rule, "message": f"{field} {sentence}"}
+
+
+def _undeclared(path: list[Any]) -> Detail:
+    return _detail(path, "additionalProperties", "is not a field of this table")
+
+
+def _is_huge(value: Any) -> bool:
+    """Whether the value holds more elements than are worth explaining one by one."""
+    left, waiting = _MOST_EXPLAINED, [value]
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, (dict, list)):
+            left -= len(held)
+            if left < 0:
+                return True
+            waiting.extend(held.values() if isinstance(held, dict) else held)
+    return False
 
 
 # -- coercion (21 §3.2) ---------------------------------------------------------------------
@@ -237,32 +282,47 @@ def _needs_coercion(column: dict[str, Any]) -> bool:
     return kind == "date"
 
 
-def _coerce(
-    value: Any, column: dict[str, Any], path: str, top: str, problems: list[tuple[str, Detail]]
-) -> Any:
-    if value is None:
-        return None
-    kind = stored_type(column)
-    if kind == "date":
-        found = read_date(value)
-        if found is None:
-            sentence = f"{path} must be an ISO 8601 date"
-            problems.append((top, {"field": path, "rule": "type", "message": sentence}))
-            return value
+@dataclass(frozen=True, slots=True)
+class _Coercion:
+    """Brings the dates of one field to wire form and, with `fill`, puts in nested defaults."""
+
+    top: str
+    problems: _Problems
+    fill: bool
+
+    def of(self, value: Any, column: dict[str, Any], path: str) -> Any:
+        """The value as it is stored; what is no date is left, and noted."""
+        if value is None:
+            return None
+        kind = stored_type(column)
+        if kind == "date":
+            return self._date(value, path)
+        if kind == "array" and isinstance(value, list) and "items" in column:
+            return self._items(value, column["items"], path)
+        if kind == "object" and isinstance(value, dict):
+            for name, inner in (column.get("properties") or {}).items():
+                if name in value:
+                    value[name] = self.of(value[name], inner, f"{path}.{name}")
+                elif self.fill and "default" in inner:
+                    value[name] = orjson.loads(orjson.dumps(inner["default"]))
+        return value
+
+    def _items(self, value: list[Any], column: dict[str, Any], path: str) -> list[Any]:
+        found: list[Any] = []
+        for place, item in enumerate(value):
+            if len(self.problems) >= MOST_DETAILS:  # it is refused already
+                return value
+            found.append(self.of(item, column, f"{path}[{place}]"))
         return found
-    if kind == "array" and isinstance(value, list) and "items" in column:
-        items = column["items"]
-        return [
-            _coerce(item, items, f"{path}[{place}]", top, problems)
-            for place, item in enumerate(value)
-        ]
-    if kind == "object" and isinstance(value, dict):
-        for name, inner in (column.get("properties") or {}).items():
-            if name in value:
-                value[name] = _coerce(value[name], inner, f"{path}.{name}", top, problems)
-            elif "default" in inner:
-                value[name] = orjson.loads(orjson.dumps(inner["default"]))
-    return value
+
+    def _date(self, value: Any, path: str) -> Any:
+        found = read_date(value)
+        if found is not None:
+            return found
+        if len(self.problems) < MOST_DETAILS:
+            detail = _detail([path], "type", "must be an ISO 8601 date")
+            self.problems.append((self.top, detail))
+        return value
 
 
 def read_date(value: Any) -> str | None:
