@@ -151,8 +151,14 @@ def test_total_counts_what_the_filter_leaves(admin: httpx.Client, rows: list[str
 
 
 def test_search_is_refused_rather_than_ignored(admin: httpx.Client) -> None:
-    assert problems(admin.get("/v1/data/pages?search=1")) == [("search", "search")]
+    assert problems(admin.get("/v1/data/pages?search=1")) == [("search", "unsupported")]
     ok(admin.get("/v1/data/pages?search="))
+
+
+@pytest.mark.parametrize("name", ["andFilters[title]", "filter[title]", "filter[n][gte]"])
+def test_bracket_filters_are_refused_rather_than_ignored(admin: httpx.Client, name: str) -> None:
+    answer = admin.get("/v1/data/pages", params={name: "1"})
+    assert problems(answer) == [(name, "unsupported")]
 
 
 def test_query_that_is_no_utf8_or_endless_is_refused(admin: httpx.Client) -> None:

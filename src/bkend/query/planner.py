@@ -47,8 +47,7 @@ def plan_list(table: Table, decision: Decision, user_id: str, query_string: str)
         parts.append(Equals(("createdBy",), user_id))
     parts.extend(parser.parse_and(text) for text in parameters.get("andFilters", ()))
     parts.extend(parser.parse_or(text) for text in parameters.get("orFilters", ()))
-    if "search" in parameters:
-        raise invalid_parameter("search", "search", "search is not supported by this server")
+    _refuse_unsupported(parameters)
     limit = min(_integer(parameters, "limit", DEFAULT_LIMIT, least=1), MOST_ITEMS)
     page, offset = _position(parameters, limit)
     sort, descending = _sort(parameters)
@@ -103,6 +102,15 @@ def _element(column: dict[str, Any]) -> dict[str, Any]:
 def _items(column: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = column.get("items", {"bsonType": "mixed"})
     return found
+
+
+def _refuse_unsupported(parameters: Mapping[str, Sequence[str]]) -> None:
+    """What would narrow the list is refused rather than ignored: ignoring shows too much."""
+    for name in parameters:
+        if name == "search" or name.startswith(("andFilters[", "filter[", "orFilters[")):
+            shown = name[:64]
+            message = f"{shown} is not supported by this server"
+            raise invalid_parameter(shown, "unsupported", message)
 
 
 def parse_select(parameters: Mapping[str, Sequence[str]]) -> tuple[Path, ...] | None:
