@@ -165,3 +165,23 @@ def test_query_that_is_no_utf8_or_endless_is_refused(admin: httpx.Client) -> Non
     assert admin.get("/v1/data/pages?a=%FF").status_code == 400
     assert admin.get("/v1/data/pages?" + "&".join(["a=1"] * 201)).status_code == 400
     ok(admin.get("/v1/data/pages?" + "&".join(["a=1"] * 200)))
+
+
+def test_a_repeated_list_shows_every_change_at_once(admin: httpx.Client) -> None:
+    mark = "kept-list"
+    address = f'/v1/data/pages?andFilters={{"title":"{mark}"}}'
+
+    def titles() -> list[Any]:
+        body = ok(admin.get(address))
+        assert body["pagination"]["total"] == len(body["items"])
+        return [item.get("n") for item in body["items"]]
+
+    for _ in range(3):
+        before = titles()
+        assert titles() == before
+        made = admin.post("/v1/data/pages", json={"title": mark, "n": 1}).json()
+        assert titles() == [1, *before]
+        admin.patch(f"/v1/data/pages/{made['id']}", json={"n": 2})
+        assert titles() == [2, *before]
+        admin.delete(f"/v1/data/pages/{made['id']}")
+        assert titles() == before

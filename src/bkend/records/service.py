@@ -36,6 +36,7 @@ from bkend.tables.validation import MOST_DETAILS, MalformedBody
 MOST_CREATED = 1000
 _LONGEST_CREATOR = 64
 _REMEMBERED_PLANS = 512
+_LARGEST_ANSWER = 16 * 1024
 _LONGEST_REMEMBERED = 4096
 
 
@@ -92,20 +93,25 @@ class Records:
         return body if select is None else select_item(body, select)
 
     async def list(self, access: Access, query_string: str) -> bytes:
-        """A page with its pagination."""
+        """A page with its pagination; small ones are kept until the table's rows change."""
         live, decision = access.live, access.decision
         owner = access.caller.user_id if decision == "own" else ""
         key = (decision, owner, query_string)
+        counter = self._store.changes(access.collection)
+        answered = live.answers.get(key)
+        if answered is not None and answered[0] == counter:
+            return answered[1]
         plan: ListPlan | None = live.plans.get(key)
         if plan is None:
             plan = plan_list(live.table, decision, owner, query_string)
             if len(query_string) <= _LONGEST_REMEMBERED:
-                if len(live.plans) >= _REMEMBERED_PLANS:
-                    del live.plans[next(iter(live.plans))]
-                live.plans[key] = plan
+                _remember(live.plans, key, plan)
         page = await self._store.find(plan.find)
         items = page.items if plan.select is None else select_items(page.items, plan.select)
-        return _list_body(items, page.total, plan)
+        body = _list_body(items, page.total, plan)
+        if len(body) <= _LARGEST_ANSWER and len(query_string) <= _LONGEST_REMEMBERED:
+            _remember(live.answers, key, (counter, body))
+        return body
 
     # -- write ------------------------------------------------------------------------------
 
@@ -199,6 +205,13 @@ class Records:
         except Missing:
             raise RecordNotFound from None
         return b'{"success":true}'
+
+
+def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep, forgetting the oldest when there are too many."""
+    if key not in memory and len(memory) >= _REMEMBERED_PLANS:
+        del memory[next(iter(memory))]
+    memory[key] = value
 
 
 def _decode(body: bytes) -> Any:

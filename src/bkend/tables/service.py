@@ -74,6 +74,8 @@ class LiveTable:
     validator: RowValidator
     plans: dict[Any, Any] = field(default_factory=dict)
     """Compiled list queries of this version, owned by the records service."""
+    answers: dict[Any, tuple[int, bytes]] = field(default_factory=dict)
+    """Bodies of small lists with the change counter they were true at, likewise."""
 
 
 class Tables:
