@@ -1,7 +1,8 @@
+"""`/v1/auth`: shapes, keys and tokens, refusals, secrets."""
+
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from typing import Any
 
@@ -12,50 +13,10 @@ from structlog.testing import capture_logs
 
 from bkend.auth.collections import USERS
 from bkend.store import Delete, Update
-from bkend.store.documents import format_time
+from tests.auth.answers import AUTH_USER, SESSION, SIGN_IN, SIGN_UP, code
 from tests.auth.conftest import PASSWORD, Api
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-AUTH_USER = {
-    "id",
-    "email",
-    "name",
-    "role",
-    "nickname",
-    "image",
-    "emailVerified",
-    "onboardingStatus",
-    "mfaEnabled",
-    "createdAt",
-    "updatedAt",
-}
-SESSION = {
-    "id",
-    "userId",
-    "userAgent",
-    "ipAddress",
-    "deviceInfo",
-    "lastActivityAt",
-    "createdAt",
-    "expiresAt",
-    "current",
-    "device",
-    "ip",
-    "lastAccessedAt",
-}
-SIGN_UP = {"email": "ada@example.com", "password": PASSWORD, "name": "Ada"}
-SIGN_IN = {"email": "ada@example.com", "password": PASSWORD}
-
-
-def code(answer: httpx.Response) -> str:
-    """The code of a refusal, after looking at its whole body."""
-    body = answer.json()
-    assert body["success"] is False
-    assert body["statusCode"] == answer.status_code
-    assert (body["code"], body["message"]) == (body["error"]["code"], body["error"]["message"])
-    found: str = body["code"]
-    return found
 
 
 # -- shapes ---------------------------------------------------------------------------------------
@@ -117,152 +78,6 @@ async def test_session_list_has_every_field_under_both_names(api: Api) -> None:
         "hasNextPage": False,
         "hasPrevPage": False,
     }
-
-
-# -- malformed bodies -----------------------------------------------------------------------------
-
-OPERATOR = {"$ne": None}
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "field"),
-    [
-        ("/email/signup", {**SIGN_UP, "email": None}, "email"),
-        ("/email/signup", {"password": PASSWORD, "name": "Ada"}, "email"),
-        ("/email/signup", {"email": "ada@example.com", "name": "Ada"}, "password"),
-        ("/email/signup", {"email": "ada@example.com", "password": PASSWORD}, "name"),
-        ("/email/signup", {**SIGN_UP, "email": OPERATOR}, "email"),
-        ("/email/signup", {**SIGN_UP, "password": OPERATOR}, "password"),
-        ("/email/signup", {**SIGN_UP, "password": 12345678}, "password"),
-        ("/email/signup", {**SIGN_UP, "name": "  "}, "name"),
-        ("/email/signup", {**SIGN_UP, "name": "x" * 101}, "name"),
-        ("/email/signup", {**SIGN_UP, "name": "Ada\x00"}, "name"),
-        ("/email/signup", {**SIGN_UP, "name": ["Ada"]}, "name"),
-        ("/email/signup", {**SIGN_UP, "method": "carrier-pigeon"}, "method"),
-        ("/email/signup", {**SIGN_UP, "method": OPERATOR}, "method"),
-        ("/email/signin", {"email": OPERATOR, "password": OPERATOR}, "email"),
-        ("/email/signin", {**SIGN_IN, "password": OPERATOR}, "password"),
-        ("/email/signin", {**SIGN_IN, "password": [PASSWORD]}, "password"),
-        ("/email/signin", {**SIGN_IN, "password": None}, "password"),
-        ("/email/signin", {**SIGN_IN, "password": True}, "password"),
-        ("/email/signin", {"password": PASSWORD}, "email"),
-        ("/email/signin", {"email": "ada@example.com"}, "password"),
-        ("/email/signin", {**SIGN_IN, "method": "other"}, "method"),
-        ("/refresh", {}, "refreshToken"),
-        ("/refresh", {"refreshToken": None}, "refreshToken"),
-        ("/refresh", {"refreshToken": OPERATOR}, "refreshToken"),
-        ("/refresh", {"refreshToken": 7}, "refreshToken"),
-    ],
-)
-async def test_missing_or_wrong_field_is_named(
-    any_api: Api, path: str, body: dict[str, Any], field: str
-) -> None:
-    answer = await any_api.call("POST", path, json=body)
-    assert answer.status_code == 400
-    assert code(answer) == "auth/invalid-request"
-    details = answer.json()["error"]["details"]
-    assert details[0]["field"] == field
-    assert field in details[0]["message"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"null",
-        b'"text"',
-        b"7",
-        b"NaN",
-        b"[" * 100_000,
-        b'{"email":"\xff"}',
-        b'{"email":"\\ud800","password":"\\ud800","name":"\\ud800","refreshToken":"\\ud800"}',
-    ],
-    ids=lambda content: str(content[:12]),
-)
-@pytest.mark.parametrize("path", ["/email/signup", "/email/signin", "/refresh"])
-async def test_body_that_is_no_object_is_malformed(any_api: Api, path: str, content: bytes) -> None:
-    answer = await any_api.call("POST", path, content=content)
-    assert answer.status_code == 400
-    assert code(answer) == "auth/invalid-request"
-
-
-async def test_body_over_its_limit_is_413(any_api: Api) -> None:
-    body = {**SIGN_UP, "padding": "x" * (10 * 1024 * 1024)}
-    answer = await any_api.call("POST", "/email/signup", json=body)
-    assert (answer.status_code, code(answer)) == (413, "common/payload-too-large")
-
-
-@pytest.mark.parametrize("type", ["text/plain", "application/x-www-form-urlencoded", ""])
-async def test_json_is_read_whatever_its_declared_type(api: Api, type: str) -> None:
-    headers = {"Content-Type": type} if type else {}
-    answer = await api.http.post(
-        "/v1/auth/email/signup", content=json.dumps(SIGN_UP), headers=headers
-    )
-    assert answer.status_code == 201
-
-
-@pytest.mark.parametrize("path", ["/email/signup", "/email/signin"])
-@pytest.mark.parametrize("email", ["", "ada", "ada@example", "x" * 250 + "@example.com"])
-async def test_malformed_address_has_its_own_code(any_api: Api, path: str, email: str) -> None:
-    answer = await any_api.call("POST", path, json={**SIGN_UP, "email": email})
-    assert answer.status_code == 400
-    assert code(answer) == "auth/invalid-email"
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        (
-            "/email/signup",
-            {"method": "magiclink", "email": "a@b.co", "callbackUrl": "https://b.co"},
-        ),
-        (
-            "/email/signin",
-            {"method": "magiclink", "email": "a@b.co", "callbackUrl": "https://b.co"},
-        ),
-    ],
-)
-async def test_magic_links_are_not_available(any_api: Api, path: str, body: dict[str, Any]) -> None:
-    answer = await any_api.call("POST", path, json=body)
-    assert answer.status_code == 400
-    assert code(answer) == "auth/magiclink-disabled"
-
-
-async def test_short_password_names_the_rule(api: Api) -> None:
-    answer = await api.call("POST", "/email/signup", json={**SIGN_UP, "password": "short"})
-    assert answer.status_code == 400
-    assert code(answer) == "auth/invalid-password-format"
-    [detail] = answer.json()["error"]["details"]
-    assert (detail["field"], detail["rule"]) == ("password", "minLength")
-
-
-async def test_display_name_is_taken_for_the_name(api: Api) -> None:
-    body = {"email": "ada@example.com", "password": PASSWORD, "displayName": " Ada "}
-    answer = await api.call("POST", "/email/signup", json=body)
-    assert answer.json()["user"]["name"] == "Ada"
-
-
-async def test_server_fields_in_a_sign_up_are_ignored(api: Api) -> None:
-    stamp = "2020-01-01T00:00:00.000Z"
-    result = await api.sign_up(
-        id="00000000-0000-4000-8000-000000000000",
-        role="admin",
-        emailVerified=stamp,
-        createdAt=stamp,
-        createdBy="somebody",
-        status="banned",
-        mfaEnabled=True,
-        passwordHash="$argon2id$",
-        emailKey="eve@example.com",
-        isPublic=True,
-    )
-    user = result["user"]
-    assert user["id"] != "00000000-0000-4000-8000-000000000000"
-    assert (user["role"], user["emailVerified"], user["mfaEnabled"]) == ("user", None, False)
-    assert user["createdAt"] != stamp
-    await api.sign_in()
 
 
 # -- keys and tokens ------------------------------------------------------------------------------
@@ -432,121 +247,6 @@ async def test_used_refresh_token_is_good_for_ten_seconds(
     answer = await api.call("POST", "/refresh", json=body)
     assert answer.status_code == status
     assert expected is None or code(answer) == expected
-
-
-# -- sessions -------------------------------------------------------------------------------------
-
-
-async def test_sign_out_ends_this_session_only(api: Api) -> None:
-    here, there = await api.sign_up(), await api.sign_in()
-    answer = await api.call("POST", "/signout", here)
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"message"}
-    assert code(await api.call("POST", "/signout", here)) == "auth/invalid-token"
-    assert code(await api.call("GET", "/me", here)) == "auth/invalid-token"
-    assert (await api.call("GET", "/me", there)).status_code == 200
-
-
-async def test_deleting_the_current_session_signs_out(api: Api) -> None:
-    result = await api.sign_up()
-    [item] = (await api.call("GET", "/sessions", result)).json()["items"]
-    answer = await api.call("DELETE", f"/sessions/{item['id']}", result)
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"message"}
-    assert code(await api.call("GET", "/me", result)) == "auth/invalid-token"
-
-
-async def test_session_of_another_user_is_404(api: Api) -> None:
-    ada, eve = await api.sign_up(), await api.sign_up("eve@example.com")
-    [item] = (await api.call("GET", "/sessions", ada)).json()["items"]
-    answer = await api.call("DELETE", f"/sessions/{item['id']}", eve)
-    assert (answer.status_code, code(answer)) == (404, "auth/session-not-found")
-    assert (await api.call("GET", "/me", ada)).status_code == 200
-
-
-@pytest.mark.parametrize(("method", "path"), [("POST", "/signout"), ("DELETE", "/sessions/{id}")])
-@pytest.mark.parametrize("content", [b"", b"{}", b"{"])
-async def test_calls_without_a_body_work_with_a_json_content_type(
-    api: Api, method: str, path: str, content: bytes
-) -> None:
-    result = await api.sign_up()
-    [item] = (await api.call("GET", "/sessions", result)).json()["items"]
-    headers = {
-        "Authorization": f"Bearer {result['accessToken']}",
-        "Content-Type": "application/json",
-    }
-    url = f"/v1/auth{path.format(id=item['id'])}"
-    answer = await api.http.request(method, url, headers=headers, content=content)
-    assert answer.status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("query", "limit"), [("", 10), ("?limit=2", 2), ("?limit=100", 100), ("?limit=5000", 100)]
-)
-async def test_page_size_is_clamped_above_100(api: Api, query: str, limit: int) -> None:
-    answer = await api.call("GET", f"/sessions{query}", await api.sign_up())
-    assert answer.status_code == 200
-    assert answer.json()["pagination"]["limit"] == limit
-
-
-async def test_page_or_limit_that_is_no_positive_number_is_refused(api: Api) -> None:
-    result = await api.sign_up()
-    for name in ("page", "limit"):
-        for value in ("0", "-1", "1.5", "1.0", "x", "", "1e2", "+1", " 1", "٣", "1_0", "9" * 99):
-            answer = await api.call("GET", "/sessions", result, params={name: value})
-            assert (answer.status_code, code(answer)) == (400, "auth/invalid-request"), value
-            assert answer.json()["error"]["details"][0]["field"] == name
-
-
-async def test_page_past_the_end_is_empty(api: Api) -> None:
-    result = await api.sign_up()
-    answer = await api.call("GET", "/sessions?page=999999999999&limit=100", result)
-    assert answer.status_code == 200
-    assert answer.json()["items"] == []
-
-
-async def test_use_of_a_session_shows_in_the_list(api: Api) -> None:
-    result = await api.sign_up()
-    api.clock.advance(61)
-    await api.call("GET", "/me", result)
-    [item] = (await api.call("GET", "/sessions", result)).json()["items"]
-    assert item["lastActivityAt"] == format_time(api.clock.now)
-
-
-# -- password change ------------------------------------------------------------------------------
-
-
-async def test_password_change_signs_out_everywhere(api: Api) -> None:
-    result = await api.sign_up()
-    body = {"currentPassword": PASSWORD, "newPassword": "battery staple"}
-    answer = await api.call("POST", "/password/change", result, json=body)
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"message"}
-    assert code(await api.call("GET", "/me", result)) == "auth/invalid-token"
-    await api.sign_in(password="battery staple")
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "expected"),
-    [
-        ({}, 400, "auth/invalid-request"),
-        ({"currentPassword": OPERATOR, "newPassword": "x"}, 400, "auth/invalid-request"),
-        ({"currentPassword": "wrong", "newPassword": "x"}, 401, "auth/invalid-password"),
-        ({"currentPassword": PASSWORD, "newPassword": "x"}, 400, "auth/invalid-password-format"),
-        (
-            {"currentPassword": PASSWORD, "newPassword": PASSWORD},
-            400,
-            "auth/same-as-previous-password",
-        ),
-    ],
-)
-async def test_refused_password_change_says_why(
-    api: Api, body: dict[str, Any], status: int, expected: str
-) -> None:
-    result = await api.sign_up()
-    answer = await api.call("POST", "/password/change", result, json=body)
-    assert (answer.status_code, code(answer)) == (status, expected)
-    assert (await api.call("GET", "/me", result)).status_code == 200
 
 
 # -- secrets --------------------------------------------------------------------------------------
