@@ -94,13 +94,6 @@ class Unavailable(ApiError):
         super().__init__(message, headers={"Retry-After": "5"})
 
 
-class AuthenticationRequired(ApiError):
-    """The endpoint needs a login and none was sent (20 §4.6)."""
-
-    status, code = 401, "common/authentication-required"
-    default_message = "Sign in first: this needs a user token or a secret key"
-
-
 class Unauthorized(ApiError):
     """No API key, or no user token where one is needed (10 §1)."""
 

@@ -7,12 +7,10 @@ from typing import Any
 
 import orjson
 
-from bkend.caller import Caller
 from bkend.environment import Environment
-from bkend.errors import ApiError, InvalidParameters, PayloadTooLarge
+from bkend.errors import ApiError, PayloadTooLarge
 from bkend.http.addresses import Network, client_address, is_loopback
 from bkend.http.transports import Disconnected, Headers, Message, Transport
-from bkend.manage.keys import Key
 
 BODY_LIMIT = 10 * 1024 * 1024
 _JSON = ("content-type", "application/json; charset=utf-8")
@@ -39,10 +37,8 @@ class Exchange:
         "_is_received",
         "_received",
         "_trusted",
-        "caller",
         "environment",
         "headers",
-        "key",
         "method",
         "path",
         "query_string",
@@ -67,9 +63,7 @@ class Exchange:
         self.started = perf_counter()
         self.status = 0
         self.route = "unmatched"
-        self.key: Key | None = None
         self.environment: Environment | None = None
-        self.caller: Caller | None = None
         self.rate: tuple[int, int] | None = None
         self._received = -1
         self._is_received = False
@@ -195,11 +189,3 @@ def error_body(error: ApiError, request_id: str) -> bytes:
     if error.status >= 500:
         body["requestId"] = request_id
     return orjson.dumps(body)
-
-
-def decode_json(body: bytes) -> Any:
-    """A JSON body; raises InvalidParameters."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise InvalidParameters("The body is not valid JSON") from None

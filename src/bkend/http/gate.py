@@ -50,7 +50,7 @@ class Gate:
         """The caller. `data` selects the codes of the data API; without `read_token` the
         Authorization header is left to the endpoint (10 §1)."""
         missing: type[ApiError] = MissingHeader if data else Unauthorized
-        exchange.key = key = await self._key(exchange, missing)
+        key = await self._key(exchange, missing)
         environment = await self._environments.get(key.environment_id)
         exchange.environment = environment
         if environment is not None:
@@ -65,10 +65,9 @@ class Gate:
                     self._background(noting)
         self._take_token(exchange, key)
         check_environment(environment)
-        exchange.caller = caller = Caller(key, identity)
         if self._keys.due_for_use_mark(key):
             self._background(self._keys.mark_used(key))
-        return caller
+        return Caller(key, identity)
 
     async def _key(self, exchange: Exchange, missing: type[ApiError]) -> Key:
         value = exchange.headers.get("x-api-key")

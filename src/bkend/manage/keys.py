@@ -46,7 +46,6 @@ class Key:
     scopes: frozenset[str]
     expires_at: int | None
     revoked: bool
-    digest: str
 
     @property
     def is_secret(self) -> bool:
@@ -237,7 +236,6 @@ def _key(document: dict[str, Any]) -> Key:
         scopes=frozenset(document.get("scopes") or ()),
         expires_at=parse_time(expires) if expires else None,
         revoked=bool(document.get("revokedAt")),
-        digest=document["hash"],
     )
 
 
