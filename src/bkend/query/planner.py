@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl
 
 from bkend.query.errors import InvalidData, invalid_parameter
 from bkend.query.filters import FilterParser, parse_path
-from bkend.store import Condition, Equals, Find, Sort, all_of
+from bkend.store import Condition, Find, Sort, all_of
 from bkend.store.conditions import Path
 from bkend.tables.models import Table, stored_type
-from bkend.tables.permissions import Decision
 from bkend.tables.validation import read_date
+from bkend.tables.view import View
 
 DEFAULT_LIMIT = 20
 MOST_ITEMS = 100
@@ -37,14 +37,12 @@ class ListPlan:
     select: tuple[Path, ...] | None
 
 
-def plan_list(table: Table, decision: Decision, user_id: str, query_string: str) -> ListPlan:
-    """The plan of `GET /v1/data/:table`. `decision` is `yes` or `own`; raises InvalidData."""
+def plan_list(table: Table, view: View, query_string: str) -> ListPlan:
+    """The plan of `GET /v1/data/:table`; raises InvalidData."""
     parameters = query_parameters(query_string)
     fields = TableFields(table)
     parser = FilterParser(fields)
-    parts: list[Condition] = []
-    if decision == "own":
-        parts.append(Equals(("createdBy",), user_id))
+    parts: list[Condition] = [view.rows]
     parts.extend(parser.parse_and(text) for text in parameters.get("andFilters", ()))
     parts.extend(parser.parse_or(text) for text in parameters.get("orFilters", ()))
     _refuse_unsupported(parameters)

@@ -25,13 +25,14 @@ from bkend.records.errors import (
     TableNotFound,
 )
 from bkend.records.select import select_item, select_items
-from bkend.store import Delete, Duplicate, Insert, Missing, Store, Update
+from bkend.store import ALWAYS, Delete, Duplicate, Equals, Insert, Missing, Store, Update
 from bkend.store.documents import decode
 from bkend.tables.errors import DuplicateValue
 from bkend.tables.models import SYSTEM_TABLES
 from bkend.tables.permissions import Decision, Operation
 from bkend.tables.service import LiveTable, Tables
 from bkend.tables.validation import MOST_DETAILS, MalformedBody
+from bkend.tables.view import View
 
 MOST_CREATED = 1000
 _LONGEST_CREATOR = 64
@@ -103,13 +104,15 @@ class Records:
             return answered[1]
         plan: ListPlan | None = live.plans.get(key)
         if plan is None:
-            plan = plan_list(live.table, decision, owner, query_string)
+            rows = Equals(("createdBy",), owner) if decision == "own" else ALWAYS
+            plan = plan_list(live.table, View(owner, rows), query_string)
             if len(query_string) <= _LONGEST_REMEMBERED:
                 _remember(live.plans, key, plan)
         page = await self._store.find(plan.find)
         items = page.items if plan.select is None else select_items(page.items, plan.select)
         body = _list_body(items, page.total, plan)
-        if len(body) <= _LARGEST_ANSWER and len(query_string) <= _LONGEST_REMEMBERED:
+        keeps = self._store.counts_every_change and len(body) <= _LARGEST_ANSWER
+        if keeps and len(query_string) <= _LONGEST_REMEMBERED:
             _remember(live.answers, key, (counter, body))
         return body
 

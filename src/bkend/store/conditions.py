@@ -78,6 +78,34 @@ class Exists:
 
 
 @dataclass(frozen=True, slots=True)
+class Matches:
+    """Some string candidate matches the pattern anywhere (`$regex`); see `bkend.store.text`."""
+
+    path: Path
+    pattern: str
+    flags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """Some string candidate holds the text, which is given folded; see `bkend.store.text`."""
+
+    path: Path
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """Some top-level string, or string element of a top-level array, holds the folded text.
+
+    System fields and the top-level fields named in `without` are not looked at (20 §6).
+    """
+
+    text: str
+    without: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """The inner condition does not hold."""
 
@@ -98,7 +126,10 @@ class Or:
     parts: tuple[Condition, ...]
 
 
-Condition: TypeAlias = "Always | Never | Equals | OneOf | Compare | Exists | Not | And | Or"
+Condition: TypeAlias = (
+    "Always | Never | Equals | OneOf | Compare | Exists | Matches | Contains | Mentions "
+    "| Not | And | Or"
+)
 
 
 def _same(one: Any, other: Any) -> bool:

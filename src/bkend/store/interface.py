@@ -95,6 +95,11 @@ class Store(Protocol):
     async def drop(self, collection: str) -> None:
         """Remove a collection with all its documents; unknown names are fine."""
 
+    @property
+    def counts_every_change(self) -> bool:
+        """Whether `changes` tells at once what any process committed, so that an answer may be
+        kept until it moves. False where word of other processes' changes takes a moment."""
+
     def changes(self, collection: str) -> int:
         """The collection's change counter: equal numbers mean unchanged documents."""
 

@@ -205,6 +205,8 @@ class SqliteStore:
 
     # -- changes ----------------------------------------------------------------------------
 
+    counts_every_change = True
+
     def changes(self, collection: str) -> int:
         self._catch_up()
         return self._counters.get(collection, 0) + self._everything
