@@ -56,6 +56,9 @@ class Protocol:
     body: bytes = b""
     sends: int = 0
 
+    async def __call__(self) -> bytes:
+        return b"".join([part async for part in self])
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for part in self.parts:
             yield part
