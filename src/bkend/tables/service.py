@@ -12,6 +12,7 @@ from bkend.clock import Clock
 from bkend.ids import prefixed
 from bkend.store import (
     ALWAYS,
+    Check,
     Collection,
     Compare,
     Delete,
@@ -27,6 +28,7 @@ from bkend.store import (
     Sort,
     Store,
     Update,
+    all_of,
     any_of,
 )
 from bkend.tables.errors import (
@@ -183,6 +185,9 @@ class Tables:
         kept = definition.schema["properties"]
         removed = [name for name in table.schema["properties"] if name not in kept]
         definition = _without_columns(definition, removed)
+        guard = Equals(("revision",), table.revision or None)
+        is_current = all_of(Equals(("id",), table.id), guard)
+        await self._store.commit([Check(TABLES, is_current, at_least=1)])
         changes = {**_fields(definition), "revision": table.revision + 1}
         operations: list[Operation] = []
         now = self._clock.now_ms()
@@ -197,7 +202,6 @@ class Tables:
             operations.append(_index_version(table.id, version, definition, now, author))
         if removed:
             await self.erase(table, removed, erased)
-        guard = Equals(("revision",), table.revision or None)
         results = await self._store.commit(
             [Update(TABLES, table.id, set=changes, updated_at=now, guard=guard), *operations]
         )
