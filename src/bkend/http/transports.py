@@ -64,8 +64,8 @@ class Transport(Protocol):
     async def disconnected(self) -> None:
         """Wait until the client has gone away, after the body."""
 
-    async def send(self, status: int, headers: Headers, body: bytes) -> None:
-        """The whole answer."""
+    def send(self, status: int, headers: Headers, body: bytes) -> Awaitable[None] | None:
+        """The whole answer; what is returned, if anything, is to be waited for."""
 
     async def stream(self, status: int, headers: Headers) -> Writer:
         """Begin an answer of unknown length."""
@@ -129,7 +129,7 @@ class RsgiTransport:
         announced = "content-length" in self.headers or "transfer-encoding" in self.headers
         return not announced and self._scope.http_version.startswith("1")
 
-    async def send(self, status: int, headers: Headers, body: bytes) -> None:
+    def send(self, status: int, headers: Headers, body: bytes) -> None:
         if body:
             self._protocol.response_bytes(status, headers, body)
         else:

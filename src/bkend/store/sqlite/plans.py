@@ -41,6 +41,7 @@ class Planner:
 
     def __init__(self, physical: Physical) -> None:
         self.physical = physical
+        self.by_id = f"SELECT CAST(doc AS BLOB) FROM {physical.table} WHERE id=?"
         self._odd_index = physical.indexed_paths
         self._holding: dict[Path, Holding] = {}
         self._holding_at = -1
