@@ -12,7 +12,7 @@ from bkend.tables.errors import InvalidIndex, InvalidPermissions
 from bkend.tables.indexes import check_indexes
 from bkend.tables.lines import index_line, permission_line
 from bkend.tables.models import Table, index_shape
-from bkend.tables.parts import check_row_filters
+from bkend.tables.parts import check_row_filters, columns_without
 from bkend.tables.row_filters import FilterCheck
 from bkend.tables.schema import canonical_schema
 from bkend.tables.service import Definition
@@ -97,8 +97,7 @@ class DeclaredTable:
         if existing is not None:
             removed = existing.schema["properties"].keys() - schema["properties"].keys()
         if self.column_permissions is LEFT_OUT:
-            held = existing.column_permissions if existing else None
-            return held and {name: held[name] for name in held if name not in removed}
+            return columns_without(existing.column_permissions if existing else None, removed)
         for name in self.column_permissions or ():
             if name in removed:
                 message = f"{name} has column permissions, but stands no longer under fields"

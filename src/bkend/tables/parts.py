@@ -5,7 +5,7 @@ Every function raises InvalidPermissions with one detail a problem (21 §1, §7,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from bkend.errors import ApiError, Detail
@@ -187,6 +187,14 @@ def _filter_problems(
         rule = error.details[0].get("rule", "filter") if error.details else "filter"
         return [_detail(place, rule, f"{place}: {error.message}")]
     return []
+
+
+def columns_without(
+    columns: dict[str, dict[str, str]] | None, removed: Collection[str]
+) -> dict[str, dict[str, str]] | None:
+    """What is left of column permissions when columns go (21 §4): one that is made again under
+    the same name must not inherit them."""
+    return columns and {name: rules for name, rules in columns.items() if name not in removed}
 
 
 def _expression_problems(place: str, text: Any) -> list[Detail]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from bkend.caller import Standing
 from bkend.store.documents import SYSTEM_FIELDS
-from bkend.tables.expressions import Verdict, stored_expression
+from bkend.tables.expressions import Expression, Verdict, stored_expression
 from bkend.tables.models import OPERATIONS, Table
 from bkend.tables.row_filters import CountedRule, RowFilters
 
@@ -66,14 +66,8 @@ class Permissions:
             operation: stored_expression(text)
             for operation, text in (table.expression_permissions or {}).items()
         }
-        self._columns = {
-            part: {
-                name: stored_expression(rules[part])
-                for name, rules in (table.column_permissions or {}).items()
-                if part in rules and name not in SYSTEM_FIELDS
-            }
-            for part in ("read", "write")
-        }
+        columns = table.column_permissions or {}
+        self._columns = {part: _column_rules(columns, part) for part in ("read", "write")}
         self._row_filters = RowFilters(table.row_filters)
         self._decisions: dict[tuple[Operation, Standing], Decision] = {}
         self._readable: dict[Standing, Columns] = {}
@@ -155,6 +149,15 @@ class Permissions:
         seen = (decision, columns, counted)
         number = self._numbers.setdefault(seen, len(self._numbers))
         return Sight(decision, columns, rules, personal, number)
+
+
+def _column_rules(columns: dict[str, dict[str, str]], part: str) -> dict[str, Expression]:
+    """The rules of the columns that have one; system fields have none (21 §7.1)."""
+    return {
+        name: stored_expression(rules[part])
+        for name, rules in columns.items()
+        if part in rules and name not in SYSTEM_FIELDS
+    }
 
 
 def effective_matrix(table: Table) -> dict[str, dict[str, bool]]:

@@ -46,6 +46,7 @@ from bkend.tables.models import (
     is_reserved,
     table_from,
 )
+from bkend.tables.parts import columns_without
 from bkend.tables.permissions import Permissions
 from bkend.tables.validation import RowValidator
 from bkend.tables.view import View
@@ -184,7 +185,8 @@ class Tables:
         """
         kept = definition.schema["properties"]
         removed = [name for name in table.schema["properties"] if name not in kept]
-        definition = _without_columns(definition, removed)
+        column_permissions = columns_without(definition.column_permissions, removed)
+        definition = replace(definition, column_permissions=column_permissions)
         guard = Equals(("revision",), table.revision or None)
         is_current = all_of(Equals(("id",), table.id), guard)
         await self._store.commit([Check(TABLES, is_current, at_least=1)])
@@ -283,14 +285,6 @@ def _fields(definition: Definition) -> dict[str, Any]:
         "displayName": definition.display_name,
         "description": definition.description,
     }
-
-
-def _without_columns(definition: Definition, removed: Sequence[str]) -> Definition:
-    columns = definition.column_permissions
-    if not columns or columns.keys().isdisjoint(removed):
-        return definition
-    kept = {name: rules for name, rules in columns.items() if name not in removed}
-    return replace(definition, column_permissions=kept)
 
 
 def _schema_version(id: str, version: int, new: Definition, now: int, author: str) -> Insert:
