@@ -12,7 +12,8 @@ from bkend.http.exchange import Exchange
 from bkend.http.gate import Gate
 from bkend.manage.environments import Environments
 from bkend.manage.keys import Key, Keys
-from bkend.records.service import Access, Records
+from bkend.records.access import Access
+from bkend.records.service import Records
 from bkend.tables.permissions import Operation
 
 _REMEMBERED = 8192
