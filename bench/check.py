@@ -23,9 +23,10 @@ def same_answers(peers: Sequence[tuple[Peer, Server]]) -> None:
                 raise BenchError(f"{workload.value}: totals differ: {totals}")
 
 
-def _total(peer: Peer, server: Server, workload: Workload) -> object:
+def _total(peer: Peer, server: Server, workload: Workload) -> int:
     sent = traffic(workload, peer.addresses())
     answer = Client(server.port, sent.headers).call("GET", sent.paths[0])
-    if len(answer["items"]) != PAGE_SIZE:
-        raise BenchError(f"{peer.name}, {workload.value}: {len(answer['items'])} items")
-    return peer.total(answer)
+    total = peer.total(answer)
+    if len(answer["items"]) != min(PAGE_SIZE, total):
+        raise BenchError(f"{peer.name}, {workload.value}: {len(answer['items'])} items of {total}")
+    return total

@@ -89,6 +89,12 @@ def documents(count: int, *, seed: int = 1) -> Iterator[Document]:
         )
 
 
+def searches(count: int = 2_000) -> list[str]:
+    """Texts that stand in few titles, more of them than any server remembers answers to."""
+    source = random.Random(5)
+    return [f"{source.choice(_WORDS)} {source.randrange(10, 1_000)}" for _ in range(count)]
+
+
 def bodies(count: int, *, seed: int) -> list[str]:
     """Documents as compact JSON bodies, one line each."""
     return [json.dumps(document, separators=(",", ":")) for document in documents(count, seed=seed)]

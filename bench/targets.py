@@ -9,10 +9,13 @@ from bench.results import Outcome
 from bench.workloads import Workload
 
 TIMES_POCKETBASE = {
-    Workload.READ: 2.5,
-    Workload.NEWEST: 15.0,
-    Workload.FILTERED: 10.0,
-    Workload.CREATE: 1.5,
+    Workload.READ: 3.0,
+    Workload.NEWEST: 20.0,
+    Workload.FILTERED: 15.0,
+    Workload.COMPARED: 5.0,
+    Workload.SEARCHED: 3.0,
+    Workload.CREATE: 2.0,
+    Workload.BATCH: 5.0,
 }
 READ_SHARE_OF_BARE = 0.40
 IDLE_MEMORY_MB = 130.0

@@ -1,15 +1,16 @@
 """What is measured, and what wrk sends for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from bench.documents import bodies
+from bench.documents import bodies, searches
 
 PAGE_SIZE = 20
 VIEWS_ABOVE = 5_000
 MIXED_WRITE_EVERY = 20
 CREATE_BODIES = 2_000
+BATCH_SIZE = 100
 
 
 class Workload(Enum):
@@ -19,7 +20,9 @@ class Workload(Enum):
     NEWEST = f"list of {PAGE_SIZE}, newest first, with total"
     FILTERED = f"list of {PAGE_SIZE}, indexed equality filter, with total"
     COMPARED = f"list of {PAGE_SIZE}, comparison without an index, with total"
+    SEARCHED = f"list of {PAGE_SIZE}, search in all texts, with total"
     CREATE = "create"
+    BATCH = f"create {BATCH_SIZE} in one request"
     MIXED = f"the filtered list, every {MIXED_WRITE_EVERY}th request a create"
 
     @property
@@ -29,7 +32,10 @@ class Workload(Enum):
 
     @property
     def is_list(self) -> bool:
-        return self in (Workload.NEWEST, Workload.FILTERED, Workload.COMPARED)
+        return self in _LISTS
+
+
+_LISTS = (Workload.NEWEST, Workload.FILTERED, Workload.COMPARED, Workload.SEARCHED)
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,10 @@ class Addresses:
     newest: str
     filtered: Sequence[str]
     compared: str
+    searched: Callable[[str], str]
+    batch_path: str
+    batch_body: Callable[[Sequence[str]], str]
+    """The body that creates the given documents, each already JSON."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,14 @@ def traffic(workload: Workload, at: Addresses) -> Traffic:
             return Traffic(at.headers, at.filtered)
         case Workload.COMPARED:
             return Traffic(at.headers, [at.compared])
+        case Workload.SEARCHED:
+            return Traffic(at.headers, [at.searched(text) for text in searches()])
+        case Workload.BATCH:
+            new = bodies(CREATE_BODIES, seed=4)
+            starts = range(0, CREATE_BODIES, BATCH_SIZE)
+            groups = [new[start : start + BATCH_SIZE] for start in starts]
+            batches = [at.batch_body(group) for group in groups]
+            return Traffic(at.headers, (), at.batch_path, batches, write_every=1)
         case Workload.CREATE:
             new = bodies(CREATE_BODIES, seed=2)
             return Traffic(at.headers, (), at.records, new, write_every=1)

@@ -88,10 +88,14 @@ class Bkend:
             newest=page,
             filtered=[f"{page}&{_filter({'category': name})}" for name in CATEGORIES],
             compared=f"{page}&{_filter({'views': {'$gt': VIEWS_ABOVE}})}",
+            searched=lambda text: f"{page}&search={quote(text)}",
+            batch_path=RECORDS,
+            batch_body=lambda bodies: f"[{','.join(bodies)}]",
         )
 
-    def total(self, answer: dict[str, Any]) -> object:
-        return answer["pagination"]["total"]
+    def total(self, answer: dict[str, Any]) -> int:
+        total: int = answer["pagination"]["total"]
+        return total
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bench.documents import Document
 from bench.process import Server
@@ -33,7 +33,7 @@ class Peer(Protocol):
     def addresses(self) -> Addresses:
         """Where the loaded documents and their lists are; after `fill`."""
 
-    def total(self, answer: dict[str, object]) -> object:
+    def total(self, answer: dict[str, Any]) -> int:
         """The total in the answer of a list."""
 
 

@@ -27,6 +27,7 @@ _FIELDS: list[dict[str, object]] = [
     {"name": "created", "type": "autodate", "onCreate": True},
     {"name": "updated", "type": "autodate", "onCreate": True, "onUpdate": True},
 ]
+_TEXTS = ("title", "content", "category", "status", "tags")
 _INDEXES = [
     "CREATE INDEX `by_created` ON `posts` (`created`)",
     "CREATE INDEX `by_category` ON `posts` (`category`, `created`)",
@@ -102,10 +103,14 @@ class PocketBase:
             newest=page,
             filtered=[f"{page}&{_filter(f'category={name!r}')}" for name in CATEGORIES],
             compared=f"{page}&{_filter(f'views>{VIEWS_ABOVE}')}",
+            searched=lambda text: f"{page}&{_filter(_mentions(text))}",
+            batch_path="/api/batch",
+            batch_body=_batch,
         )
 
-    def total(self, answer: dict[str, Any]) -> object:
-        return answer["totalItems"]
+    def total(self, answer: dict[str, Any]) -> int:
+        total: int = answer["totalItems"]
+        return total
 
 
 _SETTINGS = {
@@ -121,6 +126,16 @@ def _flags(directory: Path) -> list[str]:
 def _collection() -> dict[str, object]:
     rules = {"listRule": "", "viewRule": "", "createRule": ""}
     return {"name": "posts", "type": "base", "fields": _FIELDS, **rules}
+
+
+def _mentions(text: str) -> str:
+    """PocketBase has no search over a record: its texts are named one by one."""
+    return "||".join(f"{name}~'{text}'" for name in _TEXTS)
+
+
+def _batch(bodies: Sequence[str]) -> str:
+    one = f'{{"method":"POST","url":"{RECORDS}","body":%s}}'
+    return f'{{"requests":[{",".join(one % body for body in bodies)}]}}'
 
 
 def _filter(condition: str) -> str:
