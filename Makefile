@@ -3,14 +3,15 @@
 SHELL := /bin/bash
 
 PYTHON ?= python3
+CASES ?= 200000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check bench fmt lock system clean
+.PHONY: help run test check agreement bench fmt lock system clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp ## Set everything up and serve on the embedded database
 	@exec $(BIN)/bkend serve
@@ -24,6 +25,9 @@ check: $(VENV)/dev.stamp ## Lint, types, layers, documentation
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -q tests/docs
+
+agreement: $(VENV)/dev.stamp ## Compare the engines with the reference over CASES generated queries
+	@BKEND_AGREEMENT_CASES=$(CASES) $(BIN)/python -m pytest -q tests/query/test_agreement.py $(ARGS)
 
 bench: $(VENV)/bench.stamp ## Measure this server beside PocketBase (takes some minutes)
 	@$(BIN)/python -m bench $(ARGS)

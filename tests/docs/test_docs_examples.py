@@ -1,4 +1,5 @@
-"""What the pages tell people to paste is pasted: every `sh run` block, top to bottom."""
+"""What the pages tell people to paste is pasted: every `sh run` block of a page, top to bottom,
+then every `js run` block, each a module of its own that finds `BKEND_URL` and `BKEND_KEY`."""
 
 from __future__ import annotations
 
@@ -6,13 +7,14 @@ import re
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import StartServer
-from tests.servers import clean_environment
+from tests.servers import RunningServer, clean_environment
 
 DOCS = Path(__file__).parents[2] / "docs"
-_BLOCK = re.compile(r"^```(sh run|yaml|js)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(sh run|yaml|js run|js)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "```sh run" in path.read_text())
 
@@ -32,7 +34,7 @@ def test_the_flagship_page_has_examples_that_run() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_shell_examples_run_in_order(page: Path, start_server: StartServer) -> None:
+def test_the_examples_run_in_order(page: Path, start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(tables=declared_tables(page))
     steps = blocks(page, "sh run")
     script = "set -euo pipefail\n" + "\n".join(
@@ -47,6 +49,24 @@ def test_the_shell_examples_run_in_order(page: Path, start_server: StartServer) 
         check=False,
     )
     assert done.returncode == 0, done.stderr + done.stdout
+    for module in blocks(page, "js run"):
+        run_module(module, server, tmp_path)
+
+
+def run_module(text: str, server: RunningServer, directory: Path) -> None:
+    """Run a JavaScript example; Node imports nothing over HTTP, so it finds the client here."""
+    (directory / "bkend.js").write_bytes(httpx.get(f"{server.url}/bkend.js").content)
+    local = text.replace("`${BKEND_URL}/bkend.js`", '"./bkend.js"')
+    names = f'const BKEND_URL = "{server.url}", BKEND_KEY = "{server.key}";\n'
+    (directory / "example.mjs").write_text(names + local)
+    done = subprocess.run(
+        ["node", str(directory / "example.mjs")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + text
 
 
 def test_the_helper_to_copy_signs_up_creates_lists_and_survives_an_expired_token(

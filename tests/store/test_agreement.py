@@ -16,11 +16,14 @@ from bkend.store import (
     Collection,
     Compare,
     Condition,
+    Contains,
     DeleteWhere,
     Equals,
     Exists,
     Find,
     Index,
+    Matches,
+    Mentions,
     Not,
     OneOf,
     Sort,
@@ -29,6 +32,7 @@ from bkend.store.conditions import And, Or
 from bkend.store.documents import decode
 from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.store import SqliteStore
+from bkend.store.text import fold
 from tests.store import reference
 from tests.store.rows import documents, insert
 
@@ -43,7 +47,12 @@ INDEXES = (
 
 keys = st.sampled_from(["a", "b", "0", "제목"])
 numbers = st.sampled_from([0, 1, -1, 2, 0.5, 1.0, 1e22, 2**53 + 1, 2**63 - 1, 2**63, -(2**63)])
-texts = st.sampled_from(["", "a", "b", "B", "1", "é", "a\0b", '"', "[1]", '{"a":1}', "\U0001f600"])
+texts = st.sampled_from(
+    [
+        *("", "a", "b", "B", "1", "é", "a\0b", '"', "[1]", '{"a":1}', "\U0001f600", "ß", "\u212a"),
+        *("e\u0301", "서울", "\u1109\u1165\u110b\u116e\u11af", "\n\u0301", "a%_!b", "\\"),
+    ]
+)
 scalars = st.one_of(st.none(), st.booleans(), numbers, texts)
 values = st.recursive(
     scalars,
@@ -80,6 +89,28 @@ strange = st.sampled_from(
     [10**400, -(10**400), 2**64, -(2**63) - 1, "\ud800", "a\udfff", "\0", [10**400], ["\ud800"]]
 )
 operands = st.one_of(st.none(), plain, values, times, st.sampled_from(["u1", "id1"]), strange)
+# Folded, as the planner gives them, and not.
+parts = st.one_of(texts.map(fold), st.sampled_from(["B", "ss", "s", "k", "\ud800", "\u0301", "!"]))
+patterns = st.sampled_from(
+    [
+        "",
+        "a",
+        "B",
+        "^a",
+        "b$",
+        "a.b",
+        "^.$",
+        "[ab]",
+        "é|1",
+        "서울",
+        "K",
+        "s",
+        "\\\\",
+        "%",
+        "\\d",
+        "a *",
+    ]
+)
 comparable = operands.filter(lambda v: v is not None and not isinstance(v, (list, dict)))
 leaves: st.SearchStrategy[Condition] = st.one_of(
     st.sampled_from([ALWAYS, NEVER]),
@@ -92,6 +123,9 @@ leaves: st.SearchStrategy[Condition] = st.one_of(
         comparable,
     ),
     st.builds(Exists, paths),
+    st.builds(Contains, paths, parts),
+    st.builds(Mentions, parts, st.frozensets(keys, max_size=2)),
+    st.builds(Matches, paths, patterns, st.sampled_from(["", "i", "ms", "x"])),
 )
 conditions: st.SearchStrategy[Condition] = st.recursive(
     leaves,

@@ -86,6 +86,8 @@ class Compiler:
                 return self._compare(path, _OPERATORS[operator], value)
             case Exists(path):
                 return self._some_node(path) if system_column(path) is None else "1"
+            case Matches(path) | Contains(path) if system_column(path) in _TIME_COLUMNS:
+                return "0"  # times are no texts
             case Matches(path, pattern, flags):
                 return self._matches(path, pattern, flags)
             case Contains(path, text):
@@ -187,11 +189,11 @@ class Compiler:
         return self._some_text(path, exact, screen)
 
     def _some_text(self, path: Path, exact: str, screen: str) -> str:
-        """Whether the exact test holds for some text; times are no texts. CASE, unlike AND,
-        never calls a function in vain."""
+        """Whether the exact test holds for some text. CASE, unlike AND, never calls a function
+        in vain."""
         column = system_column(path)
         if column is not None:
-            return "0" if column in _TIME_COLUMNS else exact % column
+            return exact % column
 
         some = self._some_candidate(path, lambda value: {"text": exact % value})
         return f"CASE WHEN {screen} THEN {some} ELSE 0 END"
