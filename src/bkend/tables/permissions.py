@@ -160,11 +160,6 @@ def _column_rules(columns: dict[str, dict[str, str]], part: str) -> dict[str, Ex
     }
 
 
-def effective_matrix(table: Table) -> dict[str, dict[str, bool]]:
-    """The boolean table of `/spec`: the defaults where none is configured (21 §5)."""
-    return DEFAULTS if table.permissions is None else table.permissions
-
-
 def is_expression_map(given: Any) -> bool:
     """Whether an object given as `permissions` maps operations to texts, so that it means
     `expressionPermissions` (21 §1)."""
