@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
+from bkend.query.fields import Fields
 from bkend.query.filters import FilterParser
-from bkend.query.planner import TableFields
 from bkend.store import Condition
 from bkend.tables.models import Table
 
@@ -20,4 +20,4 @@ def check_filter(schema: dict[str, Any], given: Any) -> None:
 
 def row_condition(table: Table, given: Any) -> Condition:
     """The condition of a filter in which `$userId` is already replaced; raises InvalidData."""
-    return FilterParser(TableFields(table)).parse_and(orjson.dumps(given).decode())
+    return FilterParser(Fields(table)).parse_and(orjson.dumps(given).decode())

@@ -9,8 +9,9 @@ import apsw
 
 from bkend.store.conditions import Condition, Path
 from bkend.store.interface import Find
-from bkend.store.sqlite.compile import LARGEST_INTEGER, Compiler, Holding
+from bkend.store.sqlite.compile import Compiler, Holding
 from bkend.store.sqlite.ddl import Physical
+from bkend.store.sqlite.numbers import LARGEST_INTEGER
 from bkend.store.sqlite.order import order_by
 from bkend.store.sqlite.paths import odd_class
 

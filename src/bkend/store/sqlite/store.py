@@ -113,10 +113,12 @@ class SqliteStore:
             if not planner.holds(connection, held, snapshot):
                 held = planner.statement(connection, query, snapshot)
             # Joining in Python is faster than SQLite's group_concat over the same rows.
-            rows = connection.execute(held.page, held.page_values)
-            items = ("[" + ",".join([doc for (doc,) in rows]) + "]").encode()
+            rows = [doc for (doc,) in connection.execute(held.page, held.page_values)]
+            items = ("[" + ",".join(rows) + "]").encode()
             if total is not None:
                 return items, total
+            if len(rows) < query.limit and (rows or not query.offset):
+                return items, query.offset + len(rows)  # the page is the last: nothing to count
             return items, connection.execute(held.total, held.total_values).get
 
         items, found = await self._reader.run(work, (statement.page, total is None))
