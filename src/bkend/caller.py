@@ -10,8 +10,6 @@ from bkend.manage.keys import Key
 
 Group: TypeAlias = Literal["admin", "user", "guest"]
 
-BUILT_IN_ROLES = frozenset({"admin", "user", "guest"})
-
 
 class Standing(NamedTuple):
     """All that permissions ask of a requester besides the row: requesters of equal standing see

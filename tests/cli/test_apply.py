@@ -132,6 +132,51 @@ def test_json_prints_one_document(place: CommandLine) -> None:
     assert found.stderr == ""
 
 
+RULES = (
+    POSTS
+    + """    expressionPermissions: {read: public, update: "role:editor | self"}
+    columnPermissions:
+      slug: {read: user, write: admin}
+    rowFilters:
+      - {expression: guest, filter: {slug: {$in: [a, b]}}}
+      - {expression: user, filter: {owners: $userId}}
+"""
+)
+
+
+def test_rules_are_part_of_the_plan(place: CommandLine) -> None:
+    text = apply(place, RULES, "--dry-run").stdout
+    assert text.splitlines()[2:6] == [
+        "~ table posts",
+        "  ~ expression permissions: read: public; update: role:editor | self",
+        "  ~ column permissions: slug read user, write admin",
+        '  ~ row filters: guest {"slug":{"$in":["a","b"]}}; user {"owners":"$userId"}',
+    ]
+    assert with_posts().row_filters is None
+    found = apply(place, RULES, "--json").json
+    assert [step["action"] for step in found["plan"]] == [
+        "setExpressionPermissions",
+        "setColumnPermissions",
+        "setRowFilters",
+    ]
+    assert not any(step["losesData"] for step in found["plan"])
+    assert with_posts().expression_permissions == {"read": "public", "update": "role:editor | self"}
+    assert apply(place, RULES, "--json").json == {"plan": [], "applied": False}
+
+
+def test_problems_of_rules_name_their_lines(place: CommandLine) -> None:
+    wrong = (
+        RULES.replace("role:editor", "roles:editor")
+        .replace("write: admin", "write: Admin")
+        .replace("$in: [a, b]", "$in: a")
+    )
+    stderr = apply(place, wrong, code=1).stderr
+    assert "bkend.yaml line 9: expressionPermissions.update: 'roles:editor | self'" in stderr
+    assert "bkend.yaml line 11: columnPermissions.slug.write: 'Admin'" in stderr
+    assert "bkend.yaml line 13: rowFilters[0].filter: $in takes an array" in stderr
+    assert with_posts().row_filters is None
+
+
 def test_without_a_terminal_and_yes_losing_data_is_refused(place: CommandLine) -> None:
     found = apply(place, FEWER, code=1)
     assert found.stderr == "bkend: this would lose data, nothing was changed; give --yes to do it\n"

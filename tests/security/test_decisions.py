@@ -6,13 +6,15 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 import pytest_asyncio
 
 from bkend.clock import SystemClock
+from bkend.records.api import _COLLECTION_METHODS, _RECORD_METHODS
+from bkend.tables.permissions import Operation
 from tests.rooms import Room, room
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -251,6 +253,12 @@ async def add_callers(found: Room) -> None:
                 "secret" if kind.secret else "publishable", scopes=kind.scopes
             )
             found.callers[who] = (made["key"], token if kind.role else "")
+
+
+async def test_every_operation_of_the_data_api_is_asked() -> None:
+    assert set(get_args(Operation)) == set(OPERATIONS)
+    methods = {"GET", "POST", "PATCH", "DELETE"}
+    assert {*_COLLECTION_METHODS, *_RECORD_METHODS} - {"HEAD", "OPTIONS"} == methods
 
 
 async def attempt(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bkend.caller import Standing
 from bkend.tables.expressions import (
@@ -64,6 +68,48 @@ REFUSED = (
 def test_truth_table(text: str, expected: tuple[Verdict, ...]) -> None:
     expression = parse_expression(text)
     assert tuple(expression.reduce(requester) for requester in REQUESTERS) == expected
+
+
+ATOMS = st.sampled_from(["public", "guest", "user", "admin", "self", "role:x", "role:y", "role:*"])
+BLANKS = st.sampled_from(["", " ", "\t", "\n "])
+
+
+@st.composite
+def expressions(draw: st.DrawFn, depth: int = 3) -> str:
+    """Any expression, with blanks and parentheses where they may stand."""
+    blank = draw(BLANKS)
+    if depth == 0 or draw(st.booleans()):
+        return blank + draw(ATOMS) + draw(BLANKS)
+    inner = expressions(depth - 1)
+    if draw(st.booleans()):
+        return f"{blank}({draw(inner)}){blank}"
+    return draw(inner) + draw(st.sampled_from("&|")) + draw(inner)
+
+
+def holds(text: str, requester: Standing, *, own: bool) -> bool:
+    """The same as Python understands it, of a row that is the requester's own or not."""
+    atoms = {
+        "public": True,
+        "guest": True,
+        "user": requester.group == "user",
+        "admin": False,
+        "self": own and requester.signed_in,
+        "role:x": requester.role == "x",
+        "role:y": False,
+        "role:*": requester.role != "",
+    }
+    source = re.sub(r"role:[xy*]|[a-z]+", lambda word: str(atoms[word[0]]), text)
+    return bool(eval("(" + source.replace("&", " and ").replace("|", " or ") + ")"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(expressions(), st.sampled_from(REQUESTERS[:-1]))
+def test_what_is_left_without_the_row_holds_for_every_row(text: str, requester: Standing) -> None:
+    if len(text) > LONGEST_EXPRESSION:
+        return
+    verdict = parse_expression(text).reduce(requester)
+    assert holds(text, requester, own=True) == (verdict != "no")
+    assert holds(text, requester, own=False) == (verdict == "yes")
 
 
 @pytest.mark.parametrize("text", REFUSED)

@@ -187,6 +187,18 @@ def test_columns_are_withheld_by_expression() -> None:
     assert permissions.unwritable("update", ADMIN) == NO_COLUMNS
 
 
+def test_stored_rules_of_another_shape_deny() -> None:
+    permissions = compiled(
+        expression_permissions={"read": ["public"], "create": None},
+        column_permissions={"a": None, "b": "public", "c": {"read": {"any": True}}},
+        row_filters=["public", None, {"expression": "public"}],
+    )
+    assert decisions(permissions, USER) == (N, N, O, O, N)
+    assert permissions.unreadable(USER) == Columns(frozenset({"a", "b", "c"}))
+    assert permissions.unwritable("update", USER) == Columns(frozenset({"a", "b"}))
+    assert [rule.filter.number for rule in permissions.sight(USER).rules or ()] == [2]
+
+
 def test_sights_are_shared_only_between_those_who_see_the_same() -> None:
     rules = [
         {"expression": "guest", "filter": {"published": True}},

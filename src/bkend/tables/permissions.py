@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from bkend.caller import Standing
 from bkend.store.documents import SYSTEM_FIELDS
-from bkend.tables.expressions import Expression, Verdict, stored_expression
+from bkend.tables.expressions import DENIED, Expression, Verdict, stored_expression
 from bkend.tables.models import OPERATIONS, Table
 from bkend.tables.row_filters import CountedRule, RowFilters
 
@@ -151,18 +151,17 @@ class Permissions:
         return Sight(decision, columns, rules, personal, number)
 
 
-def _column_rules(columns: dict[str, dict[str, str]], part: str) -> dict[str, Expression]:
+def _column_rules(columns: dict[str, Any], part: str) -> dict[str, Expression]:
     """The rules of the columns that have one; system fields have none (21 §7.1)."""
-    return {
-        name: stored_expression(rules[part])
-        for name, rules in columns.items()
-        if part in rules and name not in SYSTEM_FIELDS
-    }
-
-
-def effective_matrix(table: Table) -> dict[str, dict[str, bool]]:
-    """The boolean table of `/spec`: the defaults where none is configured (21 §5)."""
-    return DEFAULTS if table.permissions is None else table.permissions
+    found: dict[str, Expression] = {}
+    for name, rules in columns.items():
+        if name in SYSTEM_FIELDS:
+            continue
+        if not isinstance(rules, dict):
+            found[name] = DENIED
+        elif part in rules:
+            found[name] = stored_expression(rules[part])
+    return found
 
 
 def is_expression_map(given: Any) -> bool:

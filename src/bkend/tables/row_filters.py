@@ -43,12 +43,12 @@ class CountedRule:
 class RowFilters:
     """The rules of one table version."""
 
-    def __init__(self, rules: list[dict[str, Any]] | None) -> None:
+    def __init__(self, rules: list[Any] | None) -> None:
         self._rules: list[tuple[Expression, RowFilter]] = []
         for number, rule in enumerate(rules or ()):
-            held = rule.get("filter")
-            row_filter = RowFilter(number, held, names_user(held))
-            self._rules.append((stored_expression(rule.get("expression")), row_filter))
+            held = rule if isinstance(rule, dict) else {}
+            row_filter = RowFilter(number, held.get("filter"), names_user(held.get("filter")))
+            self._rules.append((stored_expression(held.get("expression")), row_filter))
 
     def counted(self, standing: Standing) -> tuple[CountedRule, ...] | None:
         """The rules that count; None when no rule restricts the requester. An empty tuple means
