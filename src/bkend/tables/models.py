@@ -37,6 +37,8 @@ class Table:
     description: str | None
     schema_version: int
     index_version: int
+    created_at: str = ""
+    updated_at: str = ""
 
     @property
     def collection(self) -> str:
@@ -75,6 +77,8 @@ def table_from(body: bytes) -> Table:
         description=held["description"],
         schema_version=held["schemaVersion"],
         index_version=held["indexVersion"],
+        created_at=held["createdAt"],
+        updated_at=held["updatedAt"],
     )
 
 

@@ -112,6 +112,60 @@ def abstract_type(column: dict[str, Any]) -> str:
     return "reference" if kind == "string" and "ref" in column else _ABSTRACT[kind]
 
 
+def merge_column(held: dict[str, Any], given: Any) -> Any:
+    """An update of a column, merged into its canonical definition (21 §4).
+
+    Each key that is given replaces the one held, null takes it away. With a new type, the rules
+    that the type does not know go. What comes out is checked by `canonical_schema`.
+    """
+    if isinstance(given, str):
+        given = {"type": given}
+    if not isinstance(given, dict):
+        return given
+    given = {_ALIASES.get(key, key): value for key, value in given.items()}
+    merged = dict(held)
+    word, _ = _declared(given)
+    kind = _kind(word) if word is not None else stored_type(held)
+    if word is not None:
+        merged["bsonType"] = given.get("bsonType", given.get("type"))
+        known = _ALLOWED.get(kind or "", set()) | _COMMON | {"bsonType"}
+        is_other = kind != stored_type(held)
+        merged = {key: value for key, value in merged.items() if key in known}
+        if is_other and kind not in _SCALARS:
+            merged.pop("unique", None)
+        if is_other and "type" in given:
+            merged.pop("ref", None)
+    low, high = _BOUNDS.get(kind or "", ("min", "max"))
+    names = {"min": low, "max": high, "table": "ref"}
+    for key, value in given.items():
+        name = names.get(key, key)
+        if key in ("type", "bsonType"):
+            continue
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = value
+    if "properties" in given and "required" not in given and isinstance(held.get("required"), list):
+        merged["required"] = [name for name in held["required"] if name in merged["properties"]]
+    return merged
+
+
+def _declared(given: dict[str, Any]) -> tuple[Any, bool]:
+    """The declared type, and whether null stands next to it."""
+    word = given.get("bsonType", given.get("type"))
+    if not isinstance(word, list):
+        return word, False
+    rest = [part for part in word if part != "null"]
+    return (rest[0] if len(rest) == 1 else word), "null" in word
+
+
+def _kind(word: Any) -> str | None:
+    """The stored type that a word means."""
+    if not isinstance(word, str):
+        return None
+    return "array" if _ARRAY_OF.match(word) else _TYPES.get(word.lower())
+
+
 def _field_map(given: Any, reader: _Reader) -> dict[str, Any]:
     if isinstance(given, list):
         fields: dict[str, Any] = {}
@@ -195,7 +249,7 @@ class _Reader:
         if not isinstance(required, bool):
             self.problem(path, "required", f"required of {path} is true or false")
             required = False
-        word, nullable = self._word(given)
+        word, nullable = _declared(given)
         kind, items = self._type(word, path)
         column: dict[str, Any] = {"bsonType": [kind, "null"] if nullable else kind}
         given.pop("type", None)
@@ -227,15 +281,6 @@ class _Reader:
             column |= nested
         self._default(column, path)
         return column, required
-
-    @staticmethod
-    def _word(given: dict[str, Any]) -> tuple[Any, bool]:
-        """The declared type, and whether null stands next to it."""
-        word = given.get("bsonType", given.get("type"))
-        if not isinstance(word, list):
-            return word, False
-        rest = [part for part in word if part != "null"]
-        return (rest[0] if len(rest) == 1 else word), "null" in word
 
     def _type(self, word: Any, path: str) -> tuple[str, Any]:
         """The stored type of a word, and the elements' definition of `Array(String)`."""
