@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from bkend.auth.identity import Identity
@@ -17,6 +17,8 @@ class Caller:
 
     key: Key
     identity: Identity | None
+    account_id: str | None = None
+    """The creator of records when it is the management side that calls (40 §6.4)."""
 
     @property
     def user_id(self) -> str:
@@ -34,3 +36,9 @@ class Caller:
         if role == "admin":
             return "admin"
         return "guest" if role == "guest" else "user"
+
+
+def managing(key: Key, account_id: str) -> Caller:
+    """The management side: it may do what a secret key without scopes may, and creates records
+    in the name of the tenant's account, which may be empty (40 §6.4)."""
+    return Caller(replace(key, type="secret", scopes=frozenset()), None, account_id)

@@ -16,6 +16,7 @@ from bkend.clock import Clock
 from bkend.errors import (
     ApiError,
     InternalError,
+    NotFound,
     PayloadTooLarge,
     Timeout,
     Unavailable,
@@ -39,7 +40,13 @@ from bkend.http.transports import (
     Writer,
 )
 from bkend.records.api import handle_records
-from bkend.store import Database, DocumentTooLarge, QueryTimeout, StoreUnavailable
+from bkend.store import (
+    Database,
+    DocumentTooLarge,
+    QueryTimeout,
+    StoreUnavailable,
+    UnknownCollection,
+)
 
 LONGEST_TARGET = 64 * 1024
 FIXED_WORDS = frozenset(
@@ -103,6 +110,8 @@ class Application:
             await self._refuse(exchange, PayloadTooLarge("The record is larger than 16 MiB"))
         except QueryTimeout:
             await self._refuse(exchange, Timeout())
+        except UnknownCollection:
+            await self._refuse(exchange, NotFound("What this is about was removed meanwhile"))
         except StoreUnavailable as error:
             log.error("storage unavailable", reason=str(error), request_id=exchange.request_id)
             await self._refuse(exchange, Unavailable())

@@ -45,7 +45,7 @@ from bkend.tables.indexes import (
     indexes_without,
 )
 from bkend.tables.models import SYSTEM_TABLES, Table, index_from, index_shape
-from bkend.tables.parts import with_parts, without_columns
+from bkend.tables.permission_parts import with_parts, without_columns
 from bkend.tables.service import Definition, Tables, definition_of
 from bkend.tables.versions import Kind, Version, current_version, find_version
 
@@ -128,11 +128,13 @@ class Design:
         """Replace the permission parts that are given; raises InvalidPermissions."""
         return (await self._change(name, lambda t: (with_parts(definition_of(t), parts), None)))[1]
 
-    async def set_labels(self, name: str, labels: Mapping[str, str | None]) -> Table:
+    async def set_labels(self, name: str, labels: Mapping[str, Any]) -> Table:
         """Change `display_name`, `description`: those that are given."""
-        return (
-            await self._change(name, lambda t: (replace(definition_of(t), **dict(labels)), None))
-        )[1]
+
+        def work(table: Table) -> tuple[Definition, None]:
+            return replace(definition_of(table), **labels), None
+
+        return (await self._change(name, work))[1]
 
     async def apply_version(
         self, name: str, kind: Kind, number: int, author: str, expected: int | None = None

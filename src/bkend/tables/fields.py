@@ -141,3 +141,25 @@ def envelope_warnings(columns: dict[str, Any]) -> list[str]:
     if {"success", "data"} <= columns.keys():
         return ["fields named success and data together: clients take such a record for a wrapper"]
     return []
+
+
+def fields_given(given: Any) -> dict[str, Any]:
+    """Definitions by name, from a map or from a list whose elements carry their names.
+
+    Raises InvalidSchema for an element without a name, or a name that stands twice.
+    """
+    if isinstance(given, dict):
+        return given
+    found: dict[str, Any] = {}
+    problems: list[Detail] = []
+    for number, one in enumerate(given):
+        name = one.get("name") if isinstance(one, dict) else None
+        if not isinstance(name, str):
+            problems.append(detail(f"[{number}]", "type", f"field {number + 1} needs a name"))
+        elif name in found:
+            problems.append(detail(name, "duplicate", f"{name} stands twice"))
+        else:
+            found[name] = {key: value for key, value in one.items() if key != "name"}
+    if problems:
+        raise InvalidSchema(problems)
+    return found
