@@ -172,27 +172,49 @@ class Application:
 
 
 class FixedAnswer:
-    """FastAPI's answer on its way out: short ones in one piece, others as they come."""
+    """FastAPI's answer on its way out: short ones in one piece, others as they come.
+
+    JSON of `/v1` is put in the project's envelope, for which it is collected.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._status = 500
         self._headers: Headers = []
         self._writer: Writer | None = None
+        self._collected: list[bytes] | None = None
 
     async def send(self, message: Message) -> None:
         """ASGI's send."""
-        exchange = self._exchange
         if message["type"] == "http.response.start":
-            self._status = message["status"]
-            self._headers = [
-                (name.decode().lower(), value.decode("latin-1"))
-                for name, value in message.get("headers", ())
-            ]
-            present = {name for name, _ in self._headers}
-            self._headers += [pair for pair in exchange.common_headers() if pair[0] not in present]
+            self._start(message)
             return
         body, more = message.get("body", b""), message.get("more_body", False)
+        if self._collected is None:
+            await self._forward(body, more)
+            return
+        self._collected.append(body)
+        if not more:
+            body = self._exchange.wrap(b"".join(self._collected))
+            self._headers = [pair for pair in self._headers if pair[0] != "content-length"]
+            self._headers.append(("content-length", str(len(body))))
+            await self._forward(body, False)
+
+    def _start(self, message: Message) -> None:
+        exchange = self._exchange
+        self._status = message["status"]
+        self._headers = [
+            (name.decode().lower(), value.decode("latin-1"))
+            for name, value in message.get("headers", ())
+        ]
+        present = dict(self._headers)
+        self._headers += [pair for pair in exchange.common_headers() if pair[0] not in present]
+        is_json = present.get("content-type", "").startswith("application/json")
+        if is_json and 200 <= self._status < 300 and exchange.path.startswith("/v1/"):
+            self._collected = []
+
+    async def _forward(self, body: bytes, more: bool) -> None:
+        exchange = self._exchange
         if self._writer is not None:
             if body:
                 await self._writer.send_bytes(body)

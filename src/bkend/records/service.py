@@ -7,8 +7,8 @@ step 6 on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -24,6 +24,7 @@ from bkend.records.errors import (
     SystemTableAccess,
     TableNotFound,
 )
+from bkend.records.imports import NOTHING_KEPT, kept_of
 from bkend.records.select import select_item, select_items
 from bkend.store import (
     ALWAYS,
@@ -44,6 +45,8 @@ from bkend.tables.permissions import Decision, Operation
 from bkend.tables.service import LiveTable, Tables
 from bkend.tables.validation import MOST_DETAILS, MalformedBody
 from bkend.tables.view import View
+
+_Details: TypeAlias = list[Detail]
 
 MOST_CREATED = 1000
 _LONGEST_CREATOR = 64
@@ -129,22 +132,21 @@ class Records:
 
     # -- write ------------------------------------------------------------------------------
 
-    async def create(self, access: Access, body: bytes) -> bytes:
-        """One new record, or with an array body many of them, all or none (20 §4.1, §4.2)."""
+    async def create(self, access: Access, body: bytes, *, imports: bool = False) -> bytes:
+        """One new record, or with an array body many of them, all or none (20 §4.1, §4.2).
+
+        With `imports`, a secret key's bodies keep their id and times (20 §2).
+        """
         given = _decode(body)
+        imports = imports and access.caller.key.is_secret
         if isinstance(given, list):
-            return await self._create_many(access, given)
+            return await self._create_many(access, given, imports)
         if not isinstance(given, dict):
             raise InvalidData("The body is a JSON object, or an array of objects")
-        try:
-            fields, problems = access.live.validator.create(given)
-        except MalformedBody as error:
-            raise InvalidData(error.detail["message"], [error.detail]) from None
+        access = await self._current(access)
+        insert, problems = self._insert(access, given, self._clock.now_ms(), imports)
         if problems:
             raise InvalidData(problems[0]["message"], problems)
-        now = self._clock.now_ms()
-        creator = _creator(access.caller, given)
-        insert = Insert(access.collection, self._ids.next(now), fields, now, now, creator)
         try:
             [stored] = await self._store.commit([insert])
         except Duplicate as error:
@@ -152,9 +154,10 @@ class Records:
         assert isinstance(stored, bytes)
         return stored
 
-    async def _create_many(self, access: Access, given: Sequence[Any]) -> bytes:
+    async def _create_many(self, access: Access, given: Sequence[Any], imports: bool) -> bytes:
         if not 1 <= len(given) <= MOST_CREATED:
             raise InvalidData(f"An array body holds 1 to {MOST_CREATED} objects")
+        access = await self._current(access)
         now = self._clock.now_ms()
         problems: list[Detail] = []
         inserts: list[Insert] = []
@@ -165,13 +168,9 @@ class Records:
                 message = "every element is an object"
                 problems.append({"field": f"[{place}]", "rule": "type", "message": message})
                 continue
-            try:
-                fields, wrong = access.live.validator.create(one)
-            except MalformedBody as error:
-                fields, wrong = {}, [error.detail]
+            insert, wrong = self._insert(access, one, now, imports)
             problems.extend(_placed(detail, place) for detail in wrong)
-            id, creator = self._ids.next(now), _creator(access.caller, one)
-            inserts.append(Insert(access.collection, id, fields, now, now, creator))
+            inserts.append(insert)
         if problems:
             first = problems[0]
             raise InvalidData(f"{first['field']}: {first['message']}", problems[:MOST_DETAILS])
@@ -180,6 +179,35 @@ class Records:
         except Duplicate as error:
             raise _duplicate(error, f"[{error.position}].") from error
         return b"[" + b",".join(body for body in stored if isinstance(body, bytes)) + b"]"
+
+    def _insert(
+        self, access: Access, given: dict[str, Any], now: int, imports: bool
+    ) -> tuple[Insert, _Details]:
+        """The write for one body, and what is wrong with it."""
+        kept, problems = kept_of(given) if imports else (NOTHING_KEPT, [])
+        fields: dict[str, Any] = {}
+        try:
+            fields, wrong = access.live.validator.create(given)
+            problems = [*problems, *wrong] if problems else wrong
+        except MalformedBody as error:
+            problems = [*problems, error.detail]
+        created = now if kept.created_at is None else kept.created_at
+        updated = created if kept.updated_at is None else kept.updated_at
+        id = kept.id or self._ids.next(now)
+        creator = _creator(access.caller, given)
+        return Insert(access.collection, id, fields, created, updated, creator), problems
+
+    async def _current(self, access: Access) -> Access:
+        """The access with the table's definition as it is now: what is checked against it from
+        here on, without waiting for anything, is written before any later definition is."""
+        live = access.live
+        found = self._tables.cached(live.table.name)
+        if found is live:
+            return access
+        found = found or await self._tables.get(live.table.name)
+        if found is None or found.table.id != live.table.id:
+            raise TableNotFound(live.table.name)
+        return replace(access, live=found)
 
     async def update(self, access: Access, id: str, body: bytes) -> bytes:
         """The listed fields replaced whole, the others kept (20 §4.5)."""
@@ -191,6 +219,7 @@ class Records:
             raise RecordNotFound
         if access.decision == "own":
             _require_own(stored, access.caller, "update")
+        access = await self._current(access)
         try:
             fields, problems = access.live.validator.update(given)
         except MalformedBody as error:
