@@ -14,17 +14,18 @@ from typing import Any, TypeAlias, TypeVar
 import orjson
 
 from bkend.store import (
+    Check,
     Compare,
     Conflict,
     Exists,
     Find,
     Missing,
-    Not,
+    OneOf,
+    Operation,
     Sort,
     Store,
     Update,
     all_of,
-    any_of,
 )
 from bkend.tables.errors import (
     InvalidIndex,
@@ -199,29 +200,35 @@ class Design:
         """Put the defaults of these columns into every row that lacks them; times stay."""
         columns = table.schema["properties"]
         defaults = {n: columns[n]["default"] for n in names if "default" in columns.get(n, {})}
-        if not defaults:
-            return
-        lacks = any_of(*(Not(Exists((name,))) for name in defaults))
         last = ""
-        while True:
-            where = all_of(Compare(("id",), "gt", last), lacks)
-            query = Find(table.collection, where, (Sort(("id",)),), limit=_BATCH)
+        while defaults:
+            later = Compare(("id",), "gt", last)
+            query = Find(table.collection, later, (Sort(("id",)),), limit=_BATCH)
             rows = orjson.loads((await self._store.find(query)).items)
             if not rows:
                 return
             try:
-                await self._store.commit(
-                    [_filling(table.collection, row, defaults) for row in rows]
-                )
+                await self._store.commit(_filling(table.collection, rows, defaults))
             except (Conflict, Missing):
                 continue  # a row was written or deleted meanwhile; look again
             last = rows[-1]["id"]
 
 
-def _filling(collection: str, row: Mapping[str, Any], defaults: Mapping[str, Any]) -> Update:
-    missing = {name: value for name, value in defaults.items() if name not in row}
-    guard = all_of(*(Not(Exists((name,))) for name in missing))
-    return Update(collection, row["id"], set=missing, guard=guard)
+def _filling(
+    collection: str, rows: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]
+) -> list[Operation]:
+    """The writes that fill rows; they are refused if a row has come to hold one of the values."""
+    operations: list[Operation] = []
+    for name in defaults:
+        lacking = tuple(row["id"] for row in rows if name not in row)
+        if lacking:
+            holds = all_of(OneOf(("id",), lacking), Exists((name,)))
+            operations.append(Check(collection, holds, at_most=0))
+    for row in rows:
+        missing = {name: value for name, value in defaults.items() if name not in row}
+        if missing:
+            operations.append(Update(collection, row["id"], set=missing))
+    return operations
 
 
 def _check_backfill(applied: AppliedFields, changes: FieldChanges) -> None:

@@ -135,6 +135,8 @@ def merge_column(held: dict[str, Any], given: Any) -> Any:
             merged.pop("unique", None)
         if is_other and "type" in given:
             merged.pop("ref", None)
+        if isinstance(word, str) and _ARRAY_OF.match(word):
+            merged.pop("items", None)
     low, high = _BOUNDS.get(kind or "", ("min", "max"))
     names = {"min": low, "max": high, "table": "ref"}
     for key, value in given.items():
