@@ -25,6 +25,7 @@ from bkend.http.limits import Buckets, parse_rate_limit
 from bkend.http.manage.router import allowed_methods
 from bkend.http.manage.router import router as manage_router
 from bkend.http.metrics import Metrics
+from bkend.records.door import TableDoor
 
 log = structlog.get_logger("bkend")
 
@@ -44,6 +45,7 @@ def build_app(core: Core) -> Application:
     )
     return Application(
         gate=gate,
+        door=TableDoor(gate, core.keys, core.environments, core.clock),
         background=background,
         fixed=_fixed_app(core, metrics),
         database=core.database,

@@ -19,6 +19,7 @@ from bkend.manage.environments import Environments, EnvironmentState
 from bkend.manage.hierarchy import Hierarchy
 from bkend.manage.keys import Keys
 from bkend.manage.projects import Projects
+from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
 from bkend.secret import load_secret
 from bkend.settings import Settings
@@ -80,7 +81,7 @@ async def open_core(
                 identities=Identities(tokens, store, state, clock),
                 auth=AuthService(store, tokens, state, clock, hasher),
                 tables=tables,
-                design=Design(tables, store),
+                design=Design(tables, store, check_filter),
                 records=Records(store, tables, clock, record_ids),
             )
 

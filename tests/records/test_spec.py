@@ -109,3 +109,40 @@ def test_openapi_schemas_are_those_of_the_table(admin: httpx.Client) -> None:
     assert create["properties"]["address"]["required"] == ["city"]
     assert "required" not in schemas["Update"]
     assert schemas["Record"]["required"] == ["id", "createdBy", "createdAt", "updatedAt"]
+
+
+def test_columns_that_are_never_readable_are_not_told_of(
+    server: RunningServer, admin: httpx.Client, owner: httpx.Client
+) -> None:
+    server.apply(
+        """
+version: 1
+tables:
+  wages:
+    fields:
+      name: {type: string, required: true}
+      wage: {type: number, required: true}
+      note: {type: string}
+    indexes:
+      - {name: by_wage, fields: {name: 1, wage: 1}}
+    columnPermissions:
+      wage: {read: admin}
+      note: {read: self}
+"""
+    )
+    spec = ok(owner.get("/v1/data/wages/spec"))
+    assert list(spec["schema"]["properties"]) == ["name", "note"]
+    assert spec["schema"]["required"] == ["name"]
+    assert "by_wage" not in [index["name"] for index in spec["indexes"]]
+    assert "columnPermissions" not in spec
+    assert (
+        "wage"
+        not in ok(owner.get("/v1/data/wages/openapi"))["components"]["schemas"]["Record"][
+            "properties"
+        ]
+    )
+    assert "wage" in ok(admin.get("/v1/data/wages/spec"))["schema"]["properties"]
+    assert (
+        "wage"
+        in ok(admin.get("/v1/data/wages/openapi"))["components"]["schemas"]["Create"]["required"]
+    )

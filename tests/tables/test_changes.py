@@ -10,6 +10,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from bkend.query.row_filters import check_filter
 from bkend.store import Find, Insert, Store
 from bkend.tables.design import Design
 from bkend.tables.errors import (
@@ -28,7 +29,7 @@ from bkend.tables.versions import find_version, list_versions
 
 @pytest_asyncio.fixture
 async def design(tables: Tables, store: Store) -> Design:
-    return Design(tables, store)
+    return Design(tables, store, check_filter)
 
 
 async def make(tables: Tables, schema: Any) -> Table:
@@ -255,7 +256,7 @@ async def test_a_version_that_was_not_expected_is_refused(tables: Tables, design
 async def test_parallel_changes_are_all_kept(tables: Tables, store: Store, design: Design) -> None:
     await make(tables, {"a": "string"})
     other = Tables(store, tables._clock)  # as another process would have it
-    designs = (design, Design(other, store))
+    designs = (design, Design(other, store, check_filter))
     await asyncio.gather(
         *(
             designs[n % 2].manage_fields("t", FieldChanges(define={f"c{n}": "string"}), "")

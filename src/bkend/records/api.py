@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bkend.errors import AuthenticationRequired, MethodNotAllowed, NotFound
+from bkend.errors import MethodNotAllowed, NotFound
 from bkend.http.exchange import Exchange
-from bkend.http.gate import Gate
-from bkend.query.planner import query_parameters
+from bkend.query.parameters import query_parameters
 from bkend.records.describe import openapi_of, spec_of
+from bkend.records.door import TableDoor
 from bkend.records.errors import TableNotFound
 from bkend.records.imports import RESERVED_IDS
 from bkend.store import UnknownCollection
@@ -20,13 +20,13 @@ _IMPORT = "import="
 _WRITES: dict[str, Operation] = {"POST": "create", "PATCH": "update", "DELETE": "delete"}
 
 
-async def handle_records(exchange: Exchange, gate: Gate, path: str) -> None:
+async def handle_records(exchange: Exchange, door: TableDoor, path: str) -> None:
     """Answer a request; `path` is what follows `/v1/data/` or, in the shorthand, `/v1/`."""
     name, _, id = path.partition("/")
     if not name or "/" in id:
         raise NotFound
     if id in RESERVED_IDS:
-        await _describe(exchange, gate, name, id)
+        await _describe(exchange, door, name, id)
         return
     method = exchange.method
     is_record = bool(id)
@@ -34,10 +34,9 @@ async def handle_records(exchange: Exchange, gate: Gate, path: str) -> None:
     allowed = _RECORD_METHODS if is_record else _COLLECTION_METHODS
     if method not in allowed:
         raise MethodNotAllowed(method, allowed)
-    caller = await gate.admit(exchange, data=True, read_token=True)
-    assert exchange.environment is not None
-    records = exchange.environment.services.records
-    access = await records.admit(caller, name, _operation(method, is_record))
+    operation = _operation(method, is_record)
+    admitted = door.remembered(exchange, name, operation)
+    records, access = admitted or await door.admit(exchange, name, operation)
     status = 200
     try:
         if method in ("GET", "HEAD"):
@@ -58,16 +57,12 @@ async def handle_records(exchange: Exchange, gate: Gate, path: str) -> None:
     await exchange.succeed(status, answer)
 
 
-async def _describe(exchange: Exchange, gate: Gate, name: str, word: str) -> None:
+async def _describe(exchange: Exchange, door: TableDoor, name: str, word: str) -> None:
     """`spec` and `openapi`, for those who have signed in and may read (20 §4.6)."""
     exchange.route = f"/v1/data/{{table}}/{word}"
     if exchange.method not in _DOCUMENT_METHODS:
         raise MethodNotAllowed(exchange.method, _DOCUMENT_METHODS)
-    caller = await gate.admit(exchange, data=True, read_token=True)
-    if caller.identity is None and not caller.key.is_secret:
-        raise AuthenticationRequired
-    assert exchange.environment is not None
-    access = await exchange.environment.services.records.admit(caller, name, "read")
+    access = await door.admit_signed_in(exchange, name)
     body = spec_of(access) if word == "spec" else openapi_of(access)
     await exchange.succeed(200, wire_json(body))
 

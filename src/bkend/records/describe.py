@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkend.records.service import Access
+from bkend.records.access import Access
 from bkend.tables.models import Table
 from bkend.tables.openapi import table_openapi
 from bkend.tables.spec import table_spec, without_hidden
@@ -12,7 +12,7 @@ from bkend.tables.spec import table_spec, without_hidden
 
 def spec_of(access: Access) -> dict[str, Any]:
     """`GET …/spec`."""
-    return table_spec(_known(access), is_admin=access.caller.group == "admin")
+    return table_spec(_known(access), is_admin=access.standing.group == "admin")
 
 
 def openapi_of(access: Access) -> dict[str, Any]:
@@ -26,4 +26,4 @@ def _known(access: Access) -> Table:
 
 def never_readable(access: Access) -> frozenset[str]:
     """The columns that the requester can read on no row at all (21 §7.1)."""
-    return frozenset()
+    return access.live.permissions.unreadable(access.standing).never

@@ -7,6 +7,8 @@ no change is lost.
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
@@ -46,12 +48,20 @@ from bkend.tables.indexes import (
     indexes_without,
 )
 from bkend.tables.models import SYSTEM_TABLES, Table, index_from, index_shape
-from bkend.tables.permission_parts import with_parts, without_columns
+from bkend.tables.parts import check_parts
+from bkend.tables.row_filters import FilterCheck
 from bkend.tables.service import Definition, Tables, definition_of
 from bkend.tables.versions import Kind, Version, current_version, find_version
 
-_ATTEMPTS = 5
+_ATTEMPTS = 20
+_LONGEST_PAUSE_MS = 50
 _BATCH = 500
+_PART_FIELDS = {
+    "permissions": "permissions",
+    "expressionPermissions": "expression_permissions",
+    "columnPermissions": "column_permissions",
+    "rowFilters": "row_filters",
+}
 
 Outcome = TypeVar("Outcome")
 Change: TypeAlias = Callable[[Table], tuple[Definition, Outcome]]
@@ -69,9 +79,10 @@ class Designed:
 class Design:
     """The changes that designers make to one environment's tables."""
 
-    def __init__(self, tables: Tables, store: Store) -> None:
+    def __init__(self, tables: Tables, store: Store, check_filter: FilterCheck) -> None:
         self._tables = tables
         self._store = store
+        self._check_filter = check_filter
 
     async def table(self, id_or_name: str) -> Table:
         """The table; raises SystemTableProtected, TableNotFound."""
@@ -96,8 +107,7 @@ class Design:
             applied = apply_fields(table, changes)
             if changes.backfill:
                 _check_backfill(applied, changes)
-            definition = _with_schema(table, applied.schema, applied.removed)
-            return without_columns(definition, applied.removed), applied
+            return _with_schema(table, applied.schema), applied
 
         before, table, applied = await self._change(name, work, author, expected)
         warnings = [*applied.warnings, *_index_warnings(before, table)]
@@ -127,7 +137,20 @@ class Design:
 
     async def set_parts(self, name: str, parts: Mapping[str, Any]) -> Table:
         """Replace the permission parts that are given; raises InvalidPermissions."""
-        return (await self._change(name, lambda t: (with_parts(definition_of(t), parts), None)))[1]
+
+        def work(table: Table) -> tuple[Definition, None]:
+            return self.with_parts(definition_of(table), parts), None
+
+        return (await self._change(name, work))[1]
+
+    def with_parts(self, definition: Definition, parts: Mapping[str, Any]) -> Definition:
+        """The definition with each given part replaced whole, null for not configured.
+
+        Raises InvalidPermissions with the details of all parts.
+        """
+        checked = check_parts(parts, definition.schema, self._check_filter)
+        changed = {_PART_FIELDS[name]: part for name, part in checked.items()}
+        return replace(definition, **changed)
 
     async def set_labels(self, name: str, labels: Mapping[str, Any]) -> Table:
         """Change `display_name`, `description`: those that are given."""
@@ -149,7 +172,7 @@ class Design:
         def work(table: Table) -> tuple[Definition, list[str]]:
             _require_old(table, kind, number)
             if kind == "schema":
-                return _with_schema(table, version.content, ()), []
+                return _with_schema(table, version.content), []
             return _with_indexes(table, version.content)
 
         before, table, warnings = await self._change(name, work, author, expected, erases=False)
@@ -181,8 +204,10 @@ class Design:
         """The table before and after, and what `work` said; done again when somebody else was
         faster. `expected` is the schema version that the caller has seen."""
         id = (await self.table(name)).id
-        async with self._tables.changing(id):
-            for _ in range(_ATTEMPTS):
+        async with self._tables.turns.of(id):
+            for attempt in range(_ATTEMPTS):
+                if attempt:  # so that two processes do not meet again and again
+                    await asyncio.sleep(secrets.randbelow(_LONGEST_PAUSE_MS) / 1000)
                 before = await self.table(id)
                 if expected is not None and expected != before.schema_version:
                     raise PreconditionFailed(before.schema_version)
@@ -242,10 +267,10 @@ def _check_backfill(applied: AppliedFields, changes: FieldChanges) -> None:
         raise InvalidSchema(problems)
 
 
-def _with_schema(table: Table, schema: dict[str, Any], removed: Sequence[str]) -> Definition:
+def _with_schema(table: Table, schema: dict[str, Any]) -> Definition:
     """The table with another schema. Indexes that name a column which is not declared any more
     go; those of unique columns follow the new schema."""
-    gone = {*removed, *(table.schema["properties"].keys() - schema["properties"].keys())}
+    gone = table.schema["properties"].keys() - schema["properties"].keys()
     kept = indexes_without(declared_indexes(table.indexes, table.schema), gone)
     indexes = check_indexes([index_shape(index) for index in kept], schema)
     return replace(definition_of(table), schema=schema, indexes=indexes)

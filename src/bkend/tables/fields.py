@@ -10,8 +10,9 @@ from typing import Any
 from bkend.errors import Detail
 from bkend.store.documents import SYSTEM_FIELDS
 from bkend.tables.errors import InvalidSchema, detail
+from bkend.tables.merge import merge_column
 from bkend.tables.models import Table
-from bkend.tables.schema import abstract_type, canonical_schema, merge_column
+from bkend.tables.schema import abstract_type, canonical_schema
 
 
 @dataclass(frozen=True, slots=True)

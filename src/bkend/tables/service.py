@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
 import orjson
@@ -52,8 +50,11 @@ from bkend.tables.models import (
     is_reserved,
     table_from,
 )
+from bkend.tables.parts import columns_without
 from bkend.tables.permissions import Permissions
+from bkend.tables.turns import Turns
 from bkend.tables.validation import RowValidator
+from bkend.tables.view import View
 
 Erased: TypeAlias = Callable[[int], None]
 """Told how many rows have been gone through so far."""
@@ -71,6 +72,9 @@ class Definition:
     permissions: dict[str, dict[str, bool]] | None = None
     display_name: str | None = None
     description: str | None = None
+    expression_permissions: dict[str, str] | None = None
+    column_permissions: dict[str, dict[str, str]] | None = None
+    row_filters: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class LiveTable:
     validator: RowValidator
     plans: dict[Any, Any] = field(default_factory=dict)
     """Compiled list queries of this version, owned by the records service."""
+    views: dict[Any, View] = field(default_factory=dict)
+    """What requesters may see of this version's rows, likewise."""
     answers: dict[Any, tuple[int, bytes]] = field(default_factory=dict)
     """Bodies of small lists with the change counter they were true at, likewise."""
 
@@ -91,14 +97,6 @@ def definition_of(table: Table) -> Definition:
     return Definition(**{field.name: getattr(table, field.name) for field in fields(Definition)})
 
 
-@dataclass(slots=True)
-class _Turn:
-    """Whose turn it is to change a table."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    holder: asyncio.Task[Any] | None = None
-
-
 class Tables:
     """Table definitions in one environment's store."""
 
@@ -106,7 +104,8 @@ class Tables:
         self._store = store
         self._clock = clock
         self._live: dict[str, LiveTable] = {}
-        self._turns: dict[str, _Turn] = {}
+        self.turns = Turns()
+        """Whose turn it is to change a table; other processes meet the guard."""
         store.listen(self._forget)
 
     def _forget(self, collection: str, ids: Sequence[str] | None) -> None:
@@ -130,7 +129,7 @@ class Tables:
         if not found or found[0]["tableName"] != name:
             return None
         table = table_from(orjson.dumps(found[0]))
-        live = LiveTable(table, Permissions(table.permissions), RowValidator(table.schema))
+        live = LiveTable(table, Permissions(table), RowValidator(table.schema))
         if self._store.changes(TABLES) == counter:
             self._live[name] = live
         return live
@@ -171,6 +170,7 @@ class Tables:
             "nameKey": definition.name.lower(),
             "schemaVersion": 1,
             "indexVersion": 1,
+            "revision": 1,
             **_fields(definition),
         }
         try:
@@ -202,29 +202,12 @@ class Tables:
         that a change that was cut short is found and finished by the next one, and of rows written
         meanwhile after it; unless `erases` is False, which leaves them as undeclared data.
 
-        Raises DuplicateValue when a unique index meets duplicates, nothing is changed then;
-        Conflict when the table is not at the versions of `table` any more; TableNotFound.
+        Column permissions of erased columns go too, so that they do not hold for a later column of
+        that name. Raises DuplicateValue when a unique index meets duplicates, nothing is changed
+        then; and Conflict when `table` is not what is stored any more.
         """
-        async with self.changing(table.id):
+        async with self.turns.of(table.id):
             return await self._update(table, definition, author, erased, erases=erases)
-
-    @asynccontextmanager
-    async def changing(self, id: str) -> AsyncIterator[None]:
-        """One change of a table after the other, within this process; others meet the guard.
-
-        May be entered again by the task that is inside.
-        """
-        turn = self._turns.setdefault(id, _Turn())
-        task = asyncio.current_task()
-        if turn.holder is task:
-            yield
-            return
-        async with turn.lock:
-            turn.holder = task
-            try:
-                yield
-            finally:
-                turn.holder = None
 
     async def _update(
         self,
@@ -235,6 +218,10 @@ class Tables:
         *,
         erases: bool,
     ) -> Table:
+        kept = definition.schema["properties"]
+        removed = [name for name in table.schema["properties"] if erases and name not in kept]
+        column_permissions = columns_without(definition.column_permissions, removed)
+        definition = replace(definition, column_permissions=column_permissions)
         held, wanted = _fields(definition_of(table)), _fields(definition)
         changes = {
             name: value
@@ -243,6 +230,10 @@ class Tables:
         }
         if not changes:
             return table
+        guard = Equals(("revision",), table.revision or None)
+        is_current = all_of(Equals(("id",), table.id), guard)
+        await self._store.commit([Check(TABLES, is_current, at_least=1)])
+        changes["revision"] = table.revision + 1
         operations: list[Operation] = []
         now = self._clock.now_ms()
         if definition.schema != table.schema:
@@ -254,14 +245,8 @@ class Tables:
             version = table.index_version + 1
             changes["indexVersion"] = version
             operations.append(_index_version(table.id, version, definition, now, author))
-        kept = definition.schema["properties"]
-        removed = [name for name in table.schema["properties"] if erases and name not in kept]
         if removed:
             await self.erase(table, removed, erased)
-        guard = all_of(
-            Equals(("schemaVersion",), table.schema_version),
-            Equals(("indexVersion",), table.index_version),
-        )
         change = Update(TABLES, table.id, set=changes, updated_at=now, guard=guard)
         try:
             results = await self._store.commit([change, *operations])
@@ -344,7 +329,7 @@ class Tables:
 
     async def delete(self, table: Table) -> None:
         """Drop the table with its rows, indexes and history, for good. Raises TableNotFound."""
-        async with self.changing(table.id):
+        async with self.turns.of(table.id):
             try:
                 await self._store.commit(
                     [
@@ -355,7 +340,6 @@ class Tables:
             except Missing:
                 raise TableNotFound(table.name) from None
             await self._store.drop(table.collection)
-        self._turns.pop(table.id, None)
 
     async def count_rows(self, table: Table) -> int:
         """How many rows the table has."""
@@ -371,6 +355,9 @@ def _fields(definition: Definition) -> dict[str, Any]:
         "schema": definition.schema,
         "indexes": [index_shape(index) for index in definition.indexes],
         "permissions": definition.permissions,
+        "expressionPermissions": definition.expression_permissions,
+        "columnPermissions": definition.column_permissions,
+        "rowFilters": definition.row_filters,
         "displayName": definition.display_name,
         "description": definition.description,
     }

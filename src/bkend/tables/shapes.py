@@ -7,7 +7,6 @@ from typing import Any
 from bkend.store import Index
 from bkend.tables.indexes import SYSTEM_INDEXES
 from bkend.tables.models import SYSTEM_TABLES, Table, index_shape
-from bkend.tables.permission_parts import shown_parts
 from bkend.tables.versions import Kind, Version, current_version
 
 _DEFAULTS = (
@@ -34,6 +33,16 @@ def table_shape(table: Table, names: dict[str, str], rows: int) -> dict[str, Any
         "documentCount": rows,
         "createdAt": table.created_at,
         "updatedAt": table.updated_at,
+    }
+
+
+def shown_parts(table: Table) -> dict[str, Any]:
+    """The four permission parts of a table, null when not configured."""
+    return {
+        "permissions": table.permissions,
+        "expressionPermissions": table.expression_permissions,
+        "columnPermissions": table.column_permissions,
+        "rowFilters": table.row_filters,
     }
 
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from bkend.tables.indexes import indexes_without
 from bkend.tables.models import Table
-from bkend.tables.permission_parts import shown_parts
-from bkend.tables.permissions import DEFAULTS
-from bkend.tables.shapes import index_shapes
+from bkend.tables.permissions import effective_matrix
+from bkend.tables.shapes import index_shapes, shown_parts
 
 
 def table_spec(table: Table, *, is_admin: bool) -> dict[str, Any]:
@@ -19,7 +18,7 @@ def table_spec(table: Table, *, is_admin: bool) -> dict[str, Any]:
         "tableName": table.name,
         "schema": table.schema,
         "indexes": index_shapes(table),
-        "permissions": DEFAULTS if table.permissions is None else table.permissions,
+        "permissions": effective_matrix(table),
     }
     if is_admin:
         spec |= {name: part for name, part in shown_parts(table).items() if name != "permissions"}

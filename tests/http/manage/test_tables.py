@@ -267,3 +267,66 @@ async def test_project_settings(tenant: Tenant) -> None:
     ):
         body = {"settings": settings}
         assert await tenant.refused("PATCH", path, body) == (400, "common/invalid-parameters")
+
+
+PARTS: dict[str, Any] = {
+    "expressionPermissions": {"read": "user | guest", "update": "role:editor"},
+    "columnPermissions": {"salary": {"read": "role:hr", "write": "role:hr"}},
+    "rowFilters": [{"expression": "user", "filter": {"title": "x"}}],
+}
+
+
+async def test_the_other_three_parts_are_set_one_by_one(tenant: Tenant) -> None:
+    schema = {"title": "string", "salary": "number"}
+    made = await tenant.ok("POST", "", {"tableName": "t", "schema": schema, **PARTS})
+    assert {name: made[name] for name in PARTS} == PARTS
+    for name in PARTS:
+        changed = await tenant.ok("PUT", "t/permissions", {name: None})
+        assert changed[name] is None
+    for name, part in PARTS.items():
+        changed = await tenant.ok("PUT", "t/permissions", {name: part})
+        assert changed[name] == part
+    expressions = {"permissions": {"read": "user"}}
+    changed = await tenant.ok("PUT", "t/permissions", expressions)
+    assert changed["expressionPermissions"] == {"read": "user"}
+    refused: tuple[dict[str, Any], ...] = (
+        {"expressionPermissions": {"read": "!user"}},
+        {"columnPermissions": {"id": {"read": "user"}}},
+        {"rowFilters": [{"expression": "user", "filter": {"title": {"$bad": 1}}}]},
+        {"rowFilters": {}},
+    )
+    for wrong in refused:
+        found = await tenant.refused("PUT", "t/permissions", wrong)
+        assert found == (400, "table/invalid-permissions"), wrong
+
+
+async def test_column_permissions_go_with_an_erased_column_and_outlast_a_roll_back(
+    tenant: Tenant,
+) -> None:
+    await tenant.ok("POST", "", {"tableName": "t", "schema": {"title": "string"}})
+    add = {"fieldsToAddOrUpdate": {"salary": "number"}}
+    await tenant.ok("POST", "t/fields/manage", add)
+    hidden = {"columnPermissions": PARTS["columnPermissions"]}
+    await tenant.ok("PUT", "t/permissions", hidden)
+    await tenant.data("POST", "t", {"salary": 5})
+    await tenant.ok("POST", "t/schema/versions/1/apply")
+    listed = (await tenant.opened.call("GET", "/v1/data/t")).json()
+    assert "salary" not in listed["items"][0], "undeclared now, and still there: hidden as before"
+    await tenant.ok("POST", "t/schema/versions/2/apply")
+    await tenant.ok("POST", "t/fields/manage", {"fieldsToRemove": ["salary"]})
+    assert (await tenant.ok("GET", "t/permissions"))["columnPermissions"] == {}
+
+
+async def test_users_are_read_and_their_secrets_are_not(tenant: Tenant) -> None:
+    body = b'{"email":"a@x.example","password":"long enough","name":"A"}'
+    await tenant.opened.call("POST", "/v1/auth/email/signup", body=body)
+    listed = await tenant.ok("GET", "users/records")
+    [user] = listed["items"]
+    assert user["email"] == "a@x.example"
+    assert not [name for name in user if "password" in name.lower() or "key" in name.lower()]
+    assert await tenant.ok("GET", f"users/records/{user['id']}") == user
+    assert (await tenant.ok("GET", "users"))["documentCount"] == 1
+    assert (await tenant.ok("GET", "users"))["schema"]["properties"].keys() >= {"email", "role"}
+    assert (await tenant.ok("GET", "files/records"))["items"] == []
+    probe = 'andFilters={"passwordHash":{"$regex":"^a"}}'
+    assert (await tenant.call("GET", "users/records", query=probe)).status in (400, 403)

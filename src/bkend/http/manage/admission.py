@@ -87,7 +87,6 @@ async def current_room(
     environment = await core.environments.get(document["id"])
     if environment is None:
         raise NotFound
-    environment.store.refresh()
     return Room(tenant, project, environment)
 
 

@@ -25,7 +25,7 @@ from bkend.http.manage.bodies import (
     require_confirmation,
 )
 from bkend.http.manage.tables import PREFIX
-from bkend.records.service import Access
+from bkend.records.access import Access
 from bkend.tables.errors import SystemTableProtected
 from bkend.tables.models import SYSTEM_TABLES
 from bkend.tables.permissions import Operation
