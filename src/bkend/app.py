@@ -98,7 +98,7 @@ async def _leave(request: Request, error: Exception) -> Response:
 
 async def _refuse_malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    if request.url.path.startswith("/v1/auth/"):
+    if request.scope["path"].startswith("/v1/auth/"):
         raise invalid_request(error.errors()) from None
     fields = [str(place) for problem in error.errors() for place in problem["loc"][1:2]]
     details: list[Detail] = [
@@ -113,7 +113,7 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
         raise error.__cause__
     if error.status_code == 405:
         named = (error.headers or {}).get("Allow", "").split(",")
-        allowed = sorted({m.strip() for m in named} - {""} | allowed_methods(request.url.path))
+        allowed = sorted({m.strip() for m in named} - {""} | allowed_methods(request.scope["path"]))
         raise MethodNotAllowed(request.method, allowed or ["GET"]) from None
     if error.status_code == 404:
         raise NotFound from None

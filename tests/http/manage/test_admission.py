@@ -218,3 +218,16 @@ async def test_the_openapi_document_of_the_management_api(tenant: Tenant) -> Non
     validate(document)
     base = "/manage/v1/projects/{project}/environments/{env}/tables"
     assert {base, f"{base}/{{table}}/fields/manage"} <= document["paths"].keys()
+
+
+@pytest.mark.parametrize("path", ["t", "t/api-docs", "t/export", "t/records", "none"])
+async def test_odd_bytes_in_a_query_harm_nothing(
+    opened: InProcess, tenant: Tenant, path: str
+) -> None:
+    await tenant.ok("POST", "", {"tableName": "t"})
+    headers = [("Authorization", f"Bearer {tenant.token}")]
+    for method in ("GET", "PUT", "POST"):
+        answer = await opened.call(
+            method, f"{TABLES}/{path}", query=b"\x80=\xff&page=%FF", headers=headers, key=""
+        )
+        assert answer.status < 500
