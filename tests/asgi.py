@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -57,7 +58,11 @@ class InProcess:
             sent.append((b"x-api-key", (key or self.made.publishable_key or "").encode()))
         messages: list[dict[str, Any]] = []
 
+        begun = bool(parts)
+
         async def receive() -> dict[str, Any]:
+            if not parts and begun:
+                await asyncio.Event().wait()  # the client stays until it is answered
             if not parts:
                 return {"type": "http.disconnect"}
             part = parts.pop(0)

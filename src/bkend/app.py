@@ -16,12 +16,14 @@ from bkend.client.routes import routes as client_routes
 from bkend.console.routes import routes as console_routes
 from bkend.core import Core
 from bkend.docs import routes as docs_routes
-from bkend.errors import ApiError, InvalidParameters, MethodNotAllowed, NotFound
+from bkend.errors import ApiError, Detail, InvalidParameters, MethodNotAllowed, NotFound
 from bkend.http.addresses import parse_networks
 from bkend.http.application import Application
 from bkend.http.gate import Background, Gate
 from bkend.http.health import health_routes
 from bkend.http.limits import Buckets, parse_rate_limit
+from bkend.http.manage.router import allowed_methods
+from bkend.http.manage.router import router as manage_router
 from bkend.http.metrics import Metrics
 from bkend.records.door import TableDoor
 
@@ -66,6 +68,7 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     )
     app.state.core = core
     app.include_router(auth_router)
+    app.include_router(manage_router)
     app.router.routes.extend(client_routes)
     app.router.routes.extend(console_routes)
     app.router.routes.extend(docs_routes)
@@ -95,9 +98,13 @@ async def _leave(request: Request, error: Exception) -> Response:
 
 async def _refuse_malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    if request.url.path.startswith("/v1/auth/"):
+    if request.scope["path"].startswith("/v1/auth/"):
         raise invalid_request(error.errors()) from None
-    raise InvalidParameters from None
+    fields = [str(place) for problem in error.errors() for place in problem["loc"][1:2]]
+    details: list[Detail] = [
+        {"field": name, "rule": "type", "message": f"{name} is not valid"} for name in fields
+    ]
+    raise InvalidParameters(details[0]["message"] if details else None, details=details) from None
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:
@@ -106,7 +113,7 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
         raise error.__cause__
     if error.status_code == 405:
         named = (error.headers or {}).get("Allow", "").split(",")
-        allowed = sorted({method.strip() for method in named} - {""})
+        allowed = sorted({m.strip() for m in named} - {""} | allowed_methods(request.scope["path"]))
         raise MethodNotAllowed(request.method, allowed or ["GET"]) from None
     if error.status_code == 404:
         raise NotFound from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from bkend.auth.identity import Identity
@@ -36,6 +36,8 @@ class Caller:
 
     key: Key
     identity: Identity | None
+    account_id: str | None = None
+    """The creator of records when it is the management side that calls (40 §6.4)."""
 
     @property
     def user_id(self) -> str:
@@ -56,3 +58,9 @@ class Caller:
             return _ANONYMOUS
         role = self.identity.role
         return _SIGNED_IN.get(role) or Standing("user", signed_in=True, role=role)
+
+
+def managing(key: Key, account_id: str) -> Caller:
+    """The management side: it may do what a secret key without scopes may, and creates records
+    in the name of the tenant's account, which may be empty (40 §6.4)."""
+    return Caller(replace(key, type="secret", scopes=frozenset()), None, account_id)

@@ -18,12 +18,15 @@ from bkend.manage.control import define_control
 from bkend.manage.environments import Environments, EnvironmentState
 from bkend.manage.hierarchy import Hierarchy
 from bkend.manage.keys import Keys
+from bkend.manage.projects import Projects
+from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
 from bkend.secret import load_secret
 from bkend.settings import Settings
 from bkend.store import Database, Store
 from bkend.store.sqlite import SqliteDatabase
 from bkend.tables import models as table_models
+from bkend.tables.design import Design
 from bkend.tables.service import Tables
 
 ENVIRONMENT_COLLECTIONS = (*auth_collections.COLLECTIONS, *table_models.COLLECTIONS)
@@ -38,6 +41,7 @@ class Core:
     database: Database
     keys: Keys
     hierarchy: Hierarchy
+    projects: Projects
     environments: Environments[EnvironmentServices]
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
@@ -77,6 +81,7 @@ async def open_core(
                 identities=Identities(tokens, store, state, clock),
                 auth=AuthService(store, tokens, state, clock, hasher),
                 tables=tables,
+                design=Design(tables, store, check_filter),
                 records=Records(store, tables, clock, record_ids),
             )
 
@@ -87,6 +92,7 @@ async def open_core(
             database=database,
             keys=keys,
             hierarchy=Hierarchy(database.control, keys, clock),
+            projects=Projects(database.control, clock),
             environments=Environments(database, build),
         )
     finally:

@@ -9,6 +9,7 @@ from bkend.auth.identity import Identities
 from bkend.auth.service import AuthService
 from bkend.manage.environments import OpenEnvironment
 from bkend.records.service import Records
+from bkend.tables.design import Design
 from bkend.tables.service import Tables
 
 
@@ -19,6 +20,7 @@ class EnvironmentServices:
     identities: Identities
     auth: AuthService
     tables: Tables
+    design: Design
     records: Records
 
 

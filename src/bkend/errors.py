@@ -63,6 +63,42 @@ class InvalidParameters(ApiError):
     default_message = "The request is malformed"
 
 
+class AuthenticationRequired(ApiError):
+    """The endpoint tells only those who have signed in (20 §4.6)."""
+
+    status, code = 401, "common/authentication-required"
+    default_message = "Sign in first: this needs a user token or a secret key"
+
+
+class Forbidden(ApiError):
+    """The role in the organization does not include this (51 §4)."""
+
+    status, code = 403, "common/forbidden"
+
+    def __init__(self, role: str, right: str) -> None:
+        super().__init__(f"The role {role!r} does not include {right}")
+
+
+class TokenScopeInsufficient(ApiError):
+    """The management token's scopes do not include this (40 §5)."""
+
+    status, code = 403, "common/scope-insufficient"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"The token's scopes do not include {scope}")
+
+
+class ConfirmationRequired(ApiError):
+    """What loses data needs `confirm` with the name of what is lost (51 §6)."""
+
+    status, code = 422, "common/confirmation-required"
+
+    def __init__(self, name: str) -> None:
+        message = f"This is for good: send confirm with the value {name!r}"
+        detail: Detail = {"field": "confirm", "rule": "confirm", "message": message}
+        super().__init__(message, details=[detail])
+
+
 class PayloadTooLarge(ApiError):
     """The body is over its limit (20 §10)."""
 

@@ -196,7 +196,8 @@ def test_a_unique_index_over_duplicates_is_refused_with_what_was_done(place: Com
     text = UNIQUE.replace("  posts:", "  first: {fields: {a: string}}\n  posts:")
     found = apply(place, text, code=1)
     assert found.stderr.splitlines() == [
-        "bkend: a unique index on slug of 'posts' meets rows with equal values; "
+        "bkend: a unique index on slug of 'posts' meets rows with equal values, "
+        'for example "same"; '
         "nothing was changed in posts",
         "bkend: already done: first",
     ]

@@ -35,14 +35,21 @@ def test_the_flagship_page_has_examples_that_run() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_examples_run_in_order(page: Path, start_server: StartServer, tmp_path: Path) -> None:
-    server = start_server(tables=declared_tables(page))
+    declared = declared_tables(page)
+    server = start_server(tables=declared) if declared else start_server()
     steps = blocks(page, "sh run")
     script = "set -euo pipefail\n" + "\n".join(
         f"echo '# example {number}' >&2\n{step}" for number, step in enumerate(steps, start=1)
     )
     done = subprocess.run(
         ["bash", "-c", script],
-        env={**clean_environment(), "BKEND_URL": server.url, "BKEND_KEY": server.key},
+        env={
+            **clean_environment(),
+            "BKEND_URL": server.url,
+            "BKEND_KEY": server.key,
+            "SECRET_KEY": server.secret,
+            "MANAGEMENT_TOKEN": server.made["managementToken"],
+        },
         capture_output=True,
         text=True,
         timeout=60,

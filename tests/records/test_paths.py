@@ -95,7 +95,7 @@ ODD = [
     *("%2F", "a%2Fb", "%2e%2e%2fetc%2fpasswd", "..", ".", "%2e%2e", "....//", "%00", "a%00b"),
     *("%0d%0aX-Evil:1", "%ED%A0%80", "%FF", "%C0%AF", "%F0%9F%98%80", "%zz", "%", "a" * 10_000),
     *("'%20OR%201=1", "%22;DROP%20TABLE%20x", "$ne", "{}", "[]", "null", "undefined", "NaN"),
-    *("spec", "openapi", "_id", "__proto__", "constructor", "%25s%25n", "*", "id;x=1", "-1", "0"),
+    *("_id", "__proto__", "constructor", "%25s%25n", "*", "id;x=1", "-1", "0"),
 ]
 
 

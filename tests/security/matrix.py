@@ -77,6 +77,7 @@ _USER = "  401 401 401 401   401 200 200 200 200 200   401 401 401 401 401"
 _LOST = "  401 401 401 401   401 404 404 404 404 404   401 401 401 401 401"
 _FORM = "  401 401 401 401   400 400 400 400 400 400   400 400 400 400 400"
 _MINE = "  401 401 401 401   401 400 400 400 400 400   401 401 401 401 401"
+_SPEC = "  400 401 401 401   401 200 200 200 200 200   200 200 404 403 401"
 _NOPE = "  401 401 401 401   404 404 404 404 404 404   404 404 404 404 404"
 
 _POST = {"title": "x"}
@@ -116,6 +117,21 @@ DATA = [
     _entry("GET", ROW, "/v1/data/plain/{row}", _READ),
     _entry("PATCH", ROW, "/v1/data/plain/{row}", _OWN, {}),
     _entry("DELETE", ROW, "/v1/data/plain/{row}", _OWN),
+    # what a table is, for those who have signed in and may read
+    *[
+        _entry(method, route, path, _SPEC)
+        for method in ("GET", "HEAD")
+        for word in ("spec", "openapi")
+        for route, path in (
+            (f"{ROWS}/{word}", f"/v1/data/posts/{word}"),
+            (f"{SHORT_ROWS}/{word}", f"/v1/posts/{word}"),
+        )
+    ],
+    *[
+        _entry("OPTIONS", f"{rows}/{word}", f"{rows.format(table='posts')}/{word}", "204")
+        for rows in (ROWS, SHORT_ROWS)
+        for word in ("spec", "openapi")
+    ],
     # system tables, and a table that is none
     *[
         entry
@@ -176,6 +192,42 @@ FIXED = [
     _entry("GET", "/", "/", "307"),
 ]
 
-MATRIX = [*DATA, *FIXED]
+_PROJECT = "/manage/v1/projects/{project}"
+_TABLES = f"{_PROJECT}/environments/{{env}}/tables"
+_TABLE = f"{_TABLES}/{{table}}"
+_MANAGED = [
+    ("GET", _PROJECT),
+    ("PATCH", _PROJECT),
+    ("GET", _TABLES),
+    ("POST", _TABLES),
+    ("GET", _TABLE),
+    ("PATCH", _TABLE),
+    ("DELETE", _TABLE),
+    ("POST", f"{_TABLE}/fields/manage"),
+    ("POST", f"{_TABLE}/indexes/manage"),
+    ("GET", f"{_TABLE}/permissions"),
+    ("PUT", f"{_TABLE}/permissions"),
+    ("GET", f"{_TABLE}/schema/versions"),
+    ("GET", f"{_TABLE}/schema/versions/{{version}}"),
+    ("POST", f"{_TABLE}/schema/versions/{{version}}/apply"),
+    ("GET", f"{_TABLE}/indexes/versions"),
+    ("GET", f"{_TABLE}/indexes/versions/{{version}}"),
+    ("POST", f"{_TABLE}/indexes/versions/{{version}}/apply"),
+    ("GET", f"{_TABLE}/api-docs"),
+    ("GET", f"{_TABLE}/openapi"),
+    ("GET", f"{_TABLE}/export"),
+    ("GET", f"{_TABLE}/records"),
+    ("POST", f"{_TABLE}/records"),
+    ("POST", f"{_TABLE}/records/bulk-delete"),
+    ("GET", f"{_TABLE}/records/{{id}}"),
+    ("PATCH", f"{_TABLE}/records/{{id}}"),
+    ("DELETE", f"{_TABLE}/records/{{id}}"),
+]
+_NAMED = {"project": "app", "env": "dev", "table": "posts", "version": "1", "id": "x"}
+MANAGED = [_entry(method, route, route.format(**_NAMED), "401", {}) for method, route in _MANAGED]
+"""None of these callers manages anything; who does is asked in `tests/http/manage`."""
+MANAGED.append(_entry("GET", "/manage/v1/openapi.json", "/manage/v1/openapi.json", "200"))
+
+MATRIX = [*DATA, *FIXED, *MANAGED]
 NOT_ROUTES = {f"{_AUTH}/{{unknown}}", "/v1/{unknown}"}
 """Templates of this file only: paths that no route serves."""

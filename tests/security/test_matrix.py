@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bkend.records.api import _COLLECTION_METHODS, _RECORD_METHODS
+from bkend.records.api import _COLLECTION_METHODS, _DOCUMENT_METHODS, _RECORD_METHODS
+from bkend.records.imports import RESERVED_IDS
 from tests.answers import ok, refusal
 from tests.asgi import in_process
 from tests.security.conftest import Callers
@@ -46,7 +47,9 @@ def test_status_for_every_kind_of_caller(
         if expected >= 400 and entry.method != "HEAD":
             code = answer.json()["code"]
             refusal(answer, found[name], code)
-            if name in CODES and expected == 401:
+            if entry.route.startswith("/manage/"):
+                assert code == "auth/unauthorized"
+            elif name in CODES and expected == 401:
                 assert code == CODES[name]
     assert found == statuses
 
@@ -80,6 +83,12 @@ async def test_no_route_is_missing_from_the_matrix(tmp_path: Path) -> None:
         served = set(routes_of(fixed.router.routes))
     served |= {(method, path) for method in _COLLECTION_METHODS for path in (ROWS, SHORT_ROWS)}
     served |= {(method, path) for method in _RECORD_METHODS for path in (ROW, SHORT_ROW)}
+    served |= {
+        (method, f"{path}/{word}")
+        for method in _DOCUMENT_METHODS
+        for path in (ROWS, SHORT_ROWS)
+        for word in RESERVED_IDS
+    }
     listed = {(entry.method, entry.route) for entry in MATRIX if entry.route not in NOT_ROUTES}
     refused = {(e.method, e.route) for e in MATRIX if set(e.statuses) == {405}}
     assert served - listed == set()

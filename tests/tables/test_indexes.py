@@ -24,7 +24,7 @@ REFUSED: list[tuple[Any, str, str | None]] = [
     ({"name": "", "fields": {"title": 1}}, "indexes[0]", "name"),
     ({"name": "1a", "fields": {"title": 1}}, "indexes[0]", "name"),
     ({"name": "a-b", "fields": {"title": 1}}, "indexes[0]", "name"),
-    ({"name": "_id_", "fields": {"title": 1}}, "indexes[0]", "name"),
+    ({"name": "_id_", "fields": {"title": 1}}, "_id_", None),
     ({"name": "a" * 65, "fields": {"title": 1}}, "indexes[0]", "name"),
     ({"name": 5, "fields": {"title": 1}}, "indexes[0]", "name"),
     ({"name": "a"}, "indexes[0]", "fields"),

@@ -330,3 +330,32 @@ def test_every_problem_is_named_in_the_order_of_the_columns() -> None:
 def test_a_misspelt_rule_gets_a_suggestion() -> None:
     [detail] = refusals({"a": {"type": "string", "requird": True}})
     assert detail["message"] == "unknown key 'requird' in field a; did you mean 'required'?"
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "rule"),
+    [
+        ({"_id": "string"}, "_id", "SYSTEM_FIELD_PROTECTED"),
+        ({"properties": {"_id": {"bsonType": "string"}}}, "_id", "SYSTEM_FIELD_PROTECTED"),
+        ([{"name": "_id", "type": "string"}], "_id", "SYSTEM_FIELD_PROTECTED"),
+        (
+            {"o": {"type": "object", "properties": {"a": {"type": "string", "unique": True}}}},
+            "o.a",
+            "unique",
+        ),
+        ({"l": {"type": "array", "items": {"type": "string", "unique": True}}}, "l[]", "unique"),
+        ({"a": {"bsonType": ["string", "int"]}}, "a", "type"),
+        ({"a": {"bsonType": ["null"]}}, "a", "type"),
+        ({"a": {"bsonType": []}}, "a", "type"),
+        ({"a": {"type": "regex"}}, "a", "type"),
+    ],
+)
+def test_what_would_never_be_checked_is_refused(given: Any, field: str, rule: str) -> None:
+    with pytest.raises(InvalidSchema) as caught:
+        canonical_schema(given)
+    assert [(d["field"], d["rule"]) for d in caught.value.details] == [(field, rule)]
+
+
+def test_a_field_inside_may_be_called_like_a_system_field() -> None:
+    schema = canonical_schema({"o": {"type": "object", "properties": {"id": "string"}}})
+    assert schema["properties"]["o"]["properties"] == {"id": {"bsonType": "string"}}

@@ -19,7 +19,7 @@ ACCEPTED: list[tuple[Any, Any]] = [
     ("number", 5.5),
     ("number", -1e300),
     ("int", 2**63 - 1),
-    ("int", -(2**63)),
+    ("int", -(2**63) + 1),
     ("bool", True),
     ("bool", False),
     ("object", {}),
@@ -391,3 +391,22 @@ def test_names_with_slashes_and_tildes_are_reported_as_they_are() -> None:
     rows = validator({}, additionalProperties=False)
     _, [detail] = rows.create({"a/b~c": 1})
     assert detail["field"] == "a/b~c"
+
+
+@pytest.mark.parametrize("low", [None, -1e30])
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [
+        (2**63 - 1, True),
+        (-(2**63) + 1, True),
+        (-(2**63), False),
+        (2**63, False),
+        (1e30, False),
+    ],
+)
+def test_integers_lie_within_64_bits_whatever_their_bounds(
+    low: float | None, value: float, good: bool
+) -> None:
+    column = {"type": "int", "minimum": low, "maximum": low and -low}
+    validator = RowValidator(canonical_schema({"n": column}))
+    assert (validator.create({"n": value})[1] == []) is good

@@ -16,6 +16,7 @@ from bkend.clock import Clock
 from bkend.errors import (
     ApiError,
     InternalError,
+    NotFound,
     PayloadTooLarge,
     Timeout,
     Unavailable,
@@ -40,7 +41,13 @@ from bkend.http.transports import (
 )
 from bkend.records.api import handle_records
 from bkend.records.door import TableDoor
-from bkend.store import Database, DocumentTooLarge, QueryTimeout, StoreUnavailable
+from bkend.store import (
+    Database,
+    DocumentTooLarge,
+    QueryTimeout,
+    StoreUnavailable,
+    UnknownCollection,
+)
 
 LONGEST_TARGET = 64 * 1024
 FIXED_WORDS = frozenset(
@@ -112,6 +119,8 @@ class Application:
             await self._refuse(exchange, PayloadTooLarge("The record is larger than 16 MiB"))
         except QueryTimeout:
             await self._refuse(exchange, Timeout())
+        except UnknownCollection:
+            await self._refuse(exchange, NotFound("What this is about was removed meanwhile"))
         except StoreUnavailable as error:
             log.error("storage unavailable", reason=str(error), request_id=exchange.request_id)
             await self._refuse(exchange, Unavailable())
@@ -167,27 +176,49 @@ class Application:
 
 
 class FixedAnswer:
-    """FastAPI's answer on its way out: short ones in one piece, others as they come."""
+    """FastAPI's answer on its way out: short ones in one piece, others as they come.
+
+    JSON of `/v1` is put in the project's envelope, for which it is collected.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._status = 500
         self._headers: Headers = []
         self._writer: Writer | None = None
+        self._collected: list[bytes] | None = None
 
     async def send(self, message: Message) -> None:
         """ASGI's send."""
-        exchange = self._exchange
         if message["type"] == "http.response.start":
-            self._status = message["status"]
-            self._headers = [
-                (name.decode().lower(), value.decode("latin-1"))
-                for name, value in message.get("headers", ())
-            ]
-            present = {name for name, _ in self._headers}
-            self._headers += [pair for pair in exchange.common_headers() if pair[0] not in present]
+            self._start(message)
             return
         body, more = message.get("body", b""), message.get("more_body", False)
+        if self._collected is None:
+            await self._forward(body, more)
+            return
+        self._collected.append(body)
+        if not more:
+            body = self._exchange.wrap(b"".join(self._collected))
+            self._headers = [pair for pair in self._headers if pair[0] != "content-length"]
+            self._headers.append(("content-length", str(len(body))))
+            await self._forward(body, False)
+
+    def _start(self, message: Message) -> None:
+        exchange = self._exchange
+        self._status = message["status"]
+        self._headers = [
+            (name.decode().lower(), value.decode("latin-1"))
+            for name, value in message.get("headers", ())
+        ]
+        present = dict(self._headers)
+        self._headers += [pair for pair in exchange.common_headers() if pair[0] not in present]
+        is_json = present.get("content-type", "").startswith("application/json")
+        if is_json and 200 <= self._status < 300 and exchange.path.startswith("/v1/"):
+            self._collected = []
+
+    async def _forward(self, body: bytes, more: bool) -> None:
+        exchange = self._exchange
         if self._writer is not None:
             if body:
                 await self._writer.send_bytes(body)

@@ -18,4 +18,4 @@ def base_url(request: Request) -> str:
     if not _HOST.match(host):
         settings = request.app.state.core.settings
         host = f"{settings.host}:{settings.port}"
-    return f"{request.url.scheme}://{host}"
+    return f"{request.scope['scheme']}://{host}"

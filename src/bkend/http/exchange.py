@@ -10,6 +10,7 @@ import orjson
 from bkend.environment import Environment
 from bkend.errors import ApiError, PayloadTooLarge
 from bkend.http.addresses import Network, client_address, is_loopback
+from bkend.http.envelope import enveloped
 from bkend.http.transports import Disconnected, Headers, Message, Transport
 
 BODY_LIMIT = 10 * 1024 * 1024
@@ -162,6 +163,17 @@ class Exchange:
         sending = self.transport.send(status, headers, b"" if self.method == "HEAD" else body)
         if sending is not None:
             await sending
+
+    async def succeed(self, status: int, body: bytes, extra: Headers | None = None) -> None:
+        """Send a success of `/v1` in the project's envelope (00 §3)."""
+        await self.answer(status, self.wrap(body), extra)
+
+    def wrap(self, body: bytes) -> bytes:
+        """The body in the envelope that the project has chosen."""
+        if self.environment is None:
+            return body
+        mode = self.environment.state.project.response_envelope
+        return body if mode == "bare" else enveloped(body, mode)
 
     async def allow_preflight(self) -> None:
         """Answer a CORS preflight: it carries no key, so it is the same for everybody (00 §6)."""

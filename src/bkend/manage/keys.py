@@ -46,6 +46,9 @@ class Key:
     scopes: frozenset[str]
     expires_at: int | None
     revoked: bool
+    role: str = ""
+    project_ids: frozenset[str] | None = None
+    created_by: str = ""
 
     @property
     def is_secret(self) -> bool:
@@ -111,6 +114,7 @@ class Keys:
         expires_at: str | None = None,
         value: str | None = None,
         role: str | None = None,
+        project_ids: Sequence[str] | None = None,
         is_default: bool = False,
         created_by: str = "",
     ) -> dict[str, Any]:
@@ -151,7 +155,8 @@ class Keys:
             "isDefault": is_default,
         }
         if type == "bearer":
-            fields |= {"role": role, "projectIds": None}
+            named = None if project_ids is None else list(project_ids)
+            fields |= {"role": role, "projectIds": named}
         try:
             [body] = await self._store.commit(
                 [Insert(KEYS, prefixed("tok"), fields, now, now, created_by)]
@@ -236,7 +241,14 @@ def _key(document: dict[str, Any]) -> Key:
         scopes=frozenset(document.get("scopes") or ()),
         expires_at=parse_time(expires) if expires else None,
         revoked=bool(document.get("revokedAt")),
+        role=document.get("role") or "",
+        project_ids=_names(document.get("projectIds")),
+        created_by=document["createdBy"],
     )
+
+
+def _names(given: list[str] | None) -> frozenset[str] | None:
+    return None if given is None else frozenset(given)
 
 
 def _instant(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from bkend.auth.identity import Identity
 from bkend.clock import Clock
 from bkend.environment import Environment, EnvironmentServices
+from bkend.errors import AuthenticationRequired
 from bkend.http.exchange import Exchange
 from bkend.http.gate import Gate
 from bkend.manage.environments import Environments
@@ -76,6 +77,15 @@ class TableDoor:
         exchange.environment = environment
         self._gate.take_token(exchange, held.key)
         return held.records, held.access
+
+    async def admit_signed_in(self, exchange: Exchange, name: str) -> Access:
+        """Whoever may read and has signed in, or holds a secret key; AuthenticationRequired for
+        others, before their scopes are looked at (20 §4.6)."""
+        caller = await self._gate.admit(exchange, data=True, read_token=True)
+        if caller.identity is None and not caller.key.is_secret:
+            raise AuthenticationRequired
+        assert exchange.environment is not None
+        return await exchange.environment.services.records.admit(caller, name, "read")
 
     async def admit(
         self, exchange: Exchange, name: str, operation: Operation

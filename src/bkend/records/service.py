@@ -7,7 +7,8 @@ step 6 on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -24,15 +25,28 @@ from bkend.records.errors import (
     SystemTableAccess,
     TableNotFound,
 )
+from bkend.records.imports import NOTHING_KEPT, kept_of
 from bkend.records.pages import list_body
 from bkend.records.select import shape_item, shape_items
 from bkend.records.system import SystemRecords
-from bkend.store import Conflict, Delete, Duplicate, Insert, Missing, Store, Update
+from bkend.store import (
+    Conflict,
+    Delete,
+    DeleteWhere,
+    Duplicate,
+    Insert,
+    Missing,
+    OneOf,
+    Store,
+    Update,
+)
 from bkend.tables.errors import DuplicateValue
 from bkend.tables.models import SYSTEM_TABLES
 from bkend.tables.permissions import Operation
 from bkend.tables.service import Tables
 from bkend.tables.validation import MOST_DETAILS, MalformedBody
+
+_Details: TypeAlias = list[Detail]
 
 MOST_CREATED = 1000
 _LONGEST_CREATOR = 64
@@ -123,23 +137,22 @@ class Records:
 
     # -- write ------------------------------------------------------------------------------
 
-    async def create(self, access: Access, body: bytes) -> bytes:
-        """One new record, or with an array body many of them, all or none (20 §4.1, §4.2)."""
+    async def create(self, access: Access, body: bytes, *, imports: bool = False) -> bytes:
+        """One new record, or with an array body many of them, all or none (20 §4.1, §4.2).
+
+        With `imports`, a secret key's bodies keep their id and times (20 §2).
+        """
         given = _decode(body)
+        imports = imports and access.caller.key.is_secret
         if isinstance(given, list):
-            return await self._create_many(access, given)
+            return await self._create_many(access, given, imports)
         if not isinstance(given, dict):
             raise InvalidData("The body is a JSON object, or an array of objects")
+        access = await self._current(access)
         require_writable(unwritable(access, "create"), [("", given)], own=True)
-        try:
-            fields, problems = access.live.validator.create(given)
-        except MalformedBody as error:
-            raise InvalidData(error.detail["message"], [error.detail]) from None
+        insert, problems = self._insert(access, given, self._clock.now_ms(), imports)
         if problems:
             raise InvalidData(problems[0]["message"], problems)
-        now = self._clock.now_ms()
-        creator = _creator(access.caller, given)
-        insert = Insert(access.collection, self._ids.next(now), fields, now, now, creator)
         try:
             [stored] = await self._store.commit([insert])
         except Duplicate as error:
@@ -147,9 +160,10 @@ class Records:
         assert isinstance(stored, bytes)
         return shape_item(stored, access.shape, None)
 
-    async def _create_many(self, access: Access, given: Sequence[Any]) -> bytes:
+    async def _create_many(self, access: Access, given: Sequence[Any], imports: bool) -> bytes:
         if not 1 <= len(given) <= MOST_CREATED:
             raise InvalidData(f"An array body holds 1 to {MOST_CREATED} objects")
+        access = await self._current(access)
         require_writable(unwritable(access, "create"), placed(given), own=True)
         now = self._clock.now_ms()
         problems: list[Detail] = []
@@ -161,13 +175,9 @@ class Records:
                 message = "every element is an object"
                 problems.append({"field": f"[{place}]", "rule": "type", "message": message})
                 continue
-            try:
-                fields, wrong = access.live.validator.create(one)
-            except MalformedBody as error:
-                fields, wrong = {}, [error.detail]
+            insert, wrong = self._insert(access, one, now, imports)
             problems.extend(_placed(detail, place) for detail in wrong)
-            id, creator = self._ids.next(now), _creator(access.caller, one)
-            inserts.append(Insert(access.collection, id, fields, now, now, creator))
+            inserts.append(insert)
         if problems:
             first = problems[0]
             raise InvalidData(f"{first['field']}: {first['message']}", problems[:MOST_DETAILS])
@@ -179,6 +189,35 @@ class Records:
         bodies = (shape_item(body, shape, None) for body in stored if isinstance(body, bytes))
         return b"[" + b",".join(bodies) + b"]"
 
+    def _insert(
+        self, access: Access, given: dict[str, Any], now: int, imports: bool
+    ) -> tuple[Insert, _Details]:
+        """The write for one body, and what is wrong with it."""
+        kept, problems = kept_of(given) if imports else (NOTHING_KEPT, [])
+        fields: dict[str, Any] = {}
+        try:
+            fields, wrong = access.live.validator.create(given)
+            problems = [*problems, *wrong] if problems else wrong
+        except MalformedBody as error:
+            problems = [*problems, error.detail]
+        created = now if kept.created_at is None else kept.created_at
+        updated = created if kept.updated_at is None else kept.updated_at
+        id = kept.id or self._ids.next(now)
+        creator = _creator(access.caller, given)
+        return Insert(access.collection, id, fields, created, updated, creator), problems
+
+    async def _current(self, access: Access) -> Access:
+        """The access with the table's definition as it is now: what is checked against it from
+        here on, without waiting for anything, is written before any later definition is."""
+        live = access.live
+        found = self._tables.cached(live.table.name)
+        if found is live:
+            return access
+        found = found or await self._tables.get(live.table.name)
+        if found is None or found.table.id != live.table.id:
+            raise TableNotFound(live.table.name)
+        return replace(access, live=found)
+
     async def update(self, access: Access, id: str, body: bytes) -> bytes:
         """The listed fields replaced whole, the others kept (20 §4.5)."""
         given = _decode(body)
@@ -187,6 +226,7 @@ class Records:
         stored = await self._store.get(access.collection, id)
         if stored is None:
             raise RecordNotFound
+        access = await self._current(access)
         columns = unwritable(access, "update")
         by_owner = access.decision == "own" or bool(columns.own_only)
         own = by_owner and access.owns(stored)
@@ -225,6 +265,14 @@ class Records:
             raise PermissionDenied("delete") from None
         return b'{"success":true}'
 
+    async def delete_many(self, access: Access, ids: Sequence[str]) -> int:
+        """Remove those of the records that exist, all in one step; how many there were."""
+        assert access.decision == "yes"
+        doomed = DeleteWhere(access.collection, OneOf(("id",), tuple(dict.fromkeys(ids))))
+        [count] = await self._store.commit([doomed])
+        assert isinstance(count, int)
+        return count
+
 
 def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
     """Keep, forgetting the oldest when there are too many."""
@@ -241,7 +289,10 @@ def _decode(body: bytes) -> Any:
 
 
 def _creator(caller: Caller, body: dict[str, Any]) -> str:
-    """The signed-in user; for a bare secret key what the body says; else nobody (20 §2)."""
+    """The signed-in user, or the tenant; for a bare secret key what the body says; else nobody
+    (20 §2)."""
+    if caller.account_id is not None:
+        return caller.account_id
     if caller.identity is not None:
         return caller.user_id
     named = body.get("createdBy")

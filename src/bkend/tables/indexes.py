@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from bkend.errors import Detail
@@ -11,6 +13,7 @@ from bkend.store import Index
 from bkend.store.documents import SYSTEM_FIELDS
 from bkend.store.interface import Direction
 from bkend.tables.errors import InvalidIndex
+from bkend.tables.models import index_shape
 
 SYSTEM_INDEXES = ("idx_createdAt_desc", "idx_updatedAt_desc", "idx_createdBy")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
@@ -49,6 +52,96 @@ def check_indexes(given: Any, schema: dict[str, Any]) -> tuple[Index, ...]:
     return tuple(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class AppliedIndexes:
+    """The indexes that come of a call, and what differs in them."""
+
+    indexes: tuple[Index, ...]
+    added: list[str]
+    updated: list[str]
+    removed: list[str]
+
+
+def change_indexes(
+    held: Sequence[Index], schema: dict[str, Any], define: Any, remove: Sequence[str]
+) -> AppliedIndexes:
+    """*Manage indexes* (21 §5): the same name replaces. Raises InvalidIndex."""
+    if not isinstance(define, list):
+        raise InvalidIndex([_detail("indexesToAddOrUpdate", "type", "a list of indexes")])
+    names = [one.get("name") for one in define if isinstance(one, dict)]
+    problems = _removal_problems(held, schema, names, remove)
+    if not define and not remove:
+        problems.append(
+            _detail("indexesToAddOrUpdate", "required", "name an index to add, update or remove")
+        )
+    try:
+        given = check_indexes(define, {**schema, "properties": _without_unique(schema)})
+    except InvalidIndex as error:
+        raise InvalidIndex([*problems, *error.details]) from None
+    if problems:
+        raise InvalidIndex(problems)
+    by_name = {index.name: index for index in declared_indexes(held, schema)}
+    before = {index.name: index for index in held}
+    by_name |= {index.name: index for index in given}
+    kept = [index_shape(index) for name, index in by_name.items() if name not in remove]
+    indexes = check_indexes(kept, schema)
+    return AppliedIndexes(
+        indexes=indexes,
+        added=[index.name for index in given if index.name not in before],
+        updated=[i.name for i in given if i.name in before and before[i.name] != i],
+        removed=list(dict.fromkeys(remove)),
+    )
+
+
+def declared_indexes(held: Sequence[Index], schema: dict[str, Any]) -> list[Index]:
+    """The indexes without those that follow from unique columns."""
+    generated = check_indexes([], schema)
+    return [index for index in held if index not in generated]
+
+
+def indexes_without(held: Sequence[Index], columns: Collection[str]) -> list[Index]:
+    """The indexes that name none of the columns."""
+    return [
+        index
+        for index in held
+        if not any(path.split(".")[0] in columns for path, _ in index.fields)
+    ]
+
+
+def _removal_problems(
+    held: Sequence[Index], schema: dict[str, Any], names: Sequence[Any], remove: Sequence[str]
+) -> list[Detail]:
+    problems: list[Detail] = []
+    present = {index.name for index in held}
+    generated = {index.name for index in check_indexes([], schema)}
+    for name in dict.fromkeys(remove):
+        if name in SYSTEM_INDEXES or name == "_id_":
+            message = f"{name} is a system index and cannot be removed"
+            problems.append(_detail(name, "CANNOT_REMOVE_SYSTEM_INDEX", message))
+        elif name in names:
+            message = f"{name} cannot be added and removed in one call"
+            problems.append(_detail(name, "INDEX_CONFLICT", message))
+        elif name not in present:
+            message = f"there is no index {name[:64]!r} to remove"
+            problems.append(_detail(name, "index-not-found", message))
+        elif name in generated:
+            column = name.removeprefix("uq_")
+            message = f"{name} comes from the unique field {column}; set unique: false there"
+            problems.append(_detail(name, "UNIQUE_FIELD", message))
+    for name in names:
+        if name in generated:
+            message = f"{name} comes from the unique field of that name; choose another name"
+            problems.append(_detail(str(name), "UNIQUE_FIELD", message))
+    return problems
+
+
+def _without_unique(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {key: value for key, value in column.items() if key != "unique"}
+        for name, column in schema["properties"].items()
+    }
+
+
 def _index(given: Any, place: str, schema: dict[str, Any], problems: list[Detail]) -> Index | None:
     before = len(problems)
     if not isinstance(given, dict):
@@ -58,12 +151,12 @@ def _index(given: Any, place: str, schema: dict[str, Any], problems: list[Detail
         _detail(place, str(key), _unknown(key, place)) for key in given if key not in _KNOWN
     )
     name = given.get("name")
-    if not isinstance(name, str) or not _NAME.match(name):
+    if name in SYSTEM_INDEXES or name == "_id_":
+        message = f"{name} is a system index and cannot be changed"
+        problems.append(_detail(str(name), "CANNOT_MODIFY_SYSTEM_INDEX", message))
+    elif not isinstance(name, str) or not _NAME.match(name):
         message = f"{place}: an index name is a letter, then letters, digits or _"
         problems.append(_detail(place, "name", message))
-    elif name in SYSTEM_INDEXES:
-        message = f"{name} is a system index and cannot be changed"
-        problems.append(_detail(name, "CANNOT_MODIFY_SYSTEM_INDEX", message))
     fields = given.get("fields")
     if not isinstance(fields, dict) or not 1 <= len(fields) <= _MOST_FIELDS:
         problems.append(

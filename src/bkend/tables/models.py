@@ -42,6 +42,8 @@ class Table:
     column_permissions: dict[str, dict[str, str]] | None = None
     row_filters: list[dict[str, Any]] | None = None
     revision: int = 0
+    created_at: str = ""
+    updated_at: str = ""
 
     @property
     def collection(self) -> str:
@@ -84,6 +86,8 @@ def table_from(body: bytes) -> Table:
         column_permissions=held.get("columnPermissions"),
         row_filters=held.get("rowFilters"),
         revision=held.get("revision", 0),
+        created_at=held["createdAt"],
+        updated_at=held["updatedAt"],
     )
 
 

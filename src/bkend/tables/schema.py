@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from typing import Any
 
 import jsonschema_rs
@@ -13,69 +12,24 @@ from bkend.errors import Detail
 from bkend.store.documents import SYSTEM_FIELDS
 from bkend.tables.errors import InvalidSchema
 from bkend.tables.models import COLUMN_NAME, stored_type
+from bkend.tables.notation import (
+    ABSTRACT,
+    ALIASES,
+    ALLOWED,
+    ARRAY_OF,
+    BOUNDS,
+    COMMON,
+    SCALARS,
+    TYPES,
+    declared_type,
+)
 
-_TYPES = {
-    "string": "string",
-    "text": "string",
-    "enum": "string",
-    "number": "double",
-    "float": "double",
-    "decimal": "double",
-    "double": "double",
-    "integer": "int",
-    "int": "int",
-    "long": "int",
-    "boolean": "bool",
-    "bool": "bool",
-    "date": "date",
-    "datetime": "date",
-    "timestamp": "date",
-    "object": "object",
-    "json": "object",
-    "array": "array",
-    "reference": "string",
-    "objectid": "objectId",
-    "mixed": "mixed",
-    "any": "mixed",
-}
-_ABSTRACT = {
-    "string": "string",
-    "double": "number",
-    "int": "number",
-    "bool": "boolean",
-    "date": "date",
-    "object": "object",
-    "array": "array",
-    "objectId": "reference",
-    "mixed": "mixed",
-}
-_ARRAY_OF = re.compile(r"array\(\s*(\w+)\s*\)\Z", re.IGNORECASE)
-_ALIASES = {"defaultValue": "default", "values": "enum"}
-_BOUNDS = {
-    "string": ("minLength", "maxLength"),
-    "double": ("minimum", "maximum"),
-    "int": ("minimum", "maximum"),
-    "array": ("minItems", "maxItems"),
-}
-_COMMON = {"default", "unique", "description"}
-_ALLOWED: dict[str, set[str]] = {
-    "string": {"pattern", "minLength", "maxLength", "enum", "ref"},
-    "objectId": {"ref"},
-    "double": {"minimum", "maximum", "enum"},
-    "int": {"minimum", "maximum", "enum"},
-    "bool": set(),
-    "date": set(),
-    "array": {"items", "minItems", "maxItems"},
-    "object": {"properties", "required", "additionalProperties"},
-    "mixed": set(),
-}
 _KEYS = sorted(
     {"type", "bsonType", "required", "min", "max", "table"}.union(
-        _COMMON, _ALIASES, *_ALLOWED.values()
+        COMMON, ALIASES, *ALLOWED.values()
     )
 )
 _SCHEMA_KEYS = {"bsonType", "type", "required", "properties", "additionalProperties", "description"}
-_SCALARS = {"string", "objectId", "double", "int", "bool", "date"}
 _MOST_COLUMNS = 200
 _DEEPEST = 10
 _LONGEST_PATTERN = 500
@@ -97,7 +51,7 @@ def canonical_schema(given: Any) -> dict[str, Any]:
         schema = reader.object({"properties": _field_map(given, reader)}, "", 1)
     if len(schema["properties"]) > _MOST_COLUMNS:
         reader.problem("", "maxColumns", f"a table has at most {_MOST_COLUMNS} columns")
-    for name in schema["properties"]:
+    for name in dict.fromkeys((*schema["properties"], *_declared_id(given))):
         if name in SYSTEM_FIELDS or name == "_id":
             message = f"{name} is a system field; every row has it, it is not declared"
             reader.problem(name, "SYSTEM_FIELD_PROTECTED", message)
@@ -106,10 +60,19 @@ def canonical_schema(given: Any) -> dict[str, Any]:
     return schema
 
 
+def _declared_id(given: Any) -> tuple[str, ...]:
+    """`_id`, if a schema in any notation declares it."""
+    if isinstance(given, dict):
+        held = given.get("properties")
+        return ("_id",) if "_id" in (held if isinstance(held, dict) else given) else ()
+    listed = given if isinstance(given, list) else ()
+    return ("_id",) if any(isinstance(c, dict) and c.get("name") == "_id" for c in listed) else ()
+
+
 def abstract_type(column: dict[str, Any]) -> str:
     """The designer's word for a canonical column's type (21 §2, "shown back as")."""
     kind = stored_type(column)
-    return "reference" if kind == "string" and "ref" in column else _ABSTRACT[kind]
+    return "reference" if kind == "string" and "ref" in column else ABSTRACT[kind]
 
 
 def _field_map(given: Any, reader: _Reader) -> dict[str, Any]:
@@ -155,6 +118,8 @@ class _Reader:
             declared = {}
         for name, definition in declared.items():
             place = f"{path}.{name}" if path else str(name)
+            if name == "_id" and not path:
+                continue  # refused with the other system fields
             if not isinstance(name, str) or not COLUMN_NAME.match(name):
                 self.problem(
                     place, "name", f"{name!r} is no column name: a letter, then letters, digits, _"
@@ -190,12 +155,12 @@ class _Reader:
         if not isinstance(given, dict):
             self.problem(path, "type", f"{path} needs a definition such as {{type: string}}")
             return {"bsonType": "mixed"}, False
-        given = {_ALIASES.get(key, key): value for key, value in given.items()}
+        given = {ALIASES.get(key, key): value for key, value in given.items()}
         required = given.pop("required", False) if not _is_list(given.get("required")) else False
         if not isinstance(required, bool):
             self.problem(path, "required", f"required of {path} is true or false")
             required = False
-        word, nullable = self._word(given)
+        word, nullable = declared_type(given)
         kind, items = self._type(word, path)
         column: dict[str, Any] = {"bsonType": [kind, "null"] if nullable else kind}
         given.pop("type", None)
@@ -204,7 +169,7 @@ class _Reader:
             given.setdefault("items", items)
         if str(word).lower() == "reference":
             given["ref"] = given.pop("table", given.get("ref", ""))
-        low, high = _BOUNDS.get(kind, ("", ""))
+        low, high = BOUNDS.get(kind, ("", ""))
         for alias, name in (("min", low), ("max", high)):
             if name and alias in given:
                 given.setdefault(name, given.pop(alias))
@@ -213,14 +178,16 @@ class _Reader:
                 self.problem(path, str(key), _unknown(str(key), path))
             elif value is None and key != "default":
                 continue
-            elif key not in _ALLOWED[kind] | _COMMON:
+            elif key not in ALLOWED[kind] | COMMON:
                 self.problem(path, key, f"{path}: {key!r} is not a rule of type {kind}")
             else:
                 self._rule(column, kind, key, value, path, depth)
         if low in column and high in column and not column[low] <= column[high]:
             self.problem(path, low, f"{path}: {low} is greater than {high}")
-        if column.get("unique") and kind not in _SCALARS:
+        if column.get("unique") and kind not in SCALARS:
             self.problem(path, "unique", f"{path}: only a scalar column can be unique")
+        elif column.get("unique") and depth > 1:
+            self.problem(path, "unique", f"{path}: only a column of the table can be unique")
         if kind == "object":
             nested = self.object(given, path, depth + 1)
             nested.pop("bsonType")
@@ -228,22 +195,13 @@ class _Reader:
         self._default(column, path)
         return column, required
 
-    @staticmethod
-    def _word(given: dict[str, Any]) -> tuple[Any, bool]:
-        """The declared type, and whether null stands next to it."""
-        word = given.get("bsonType", given.get("type"))
-        if not isinstance(word, list):
-            return word, False
-        rest = [part for part in word if part != "null"]
-        return (rest[0] if len(rest) == 1 else word), "null" in word
-
     def _type(self, word: Any, path: str) -> tuple[str, Any]:
         """The stored type of a word, and the elements' definition of `Array(String)`."""
         if isinstance(word, str):
-            of = _ARRAY_OF.match(word)
+            of = ARRAY_OF.match(word)
             if of:
                 return "array", {"type": of[1]}
-            kind = _TYPES.get(word.lower())
+            kind = TYPES.get(word.lower())
             if kind is not None:
                 return kind, None
         self.problem(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
 import orjson
@@ -15,6 +15,7 @@ from bkend.store import (
     Check,
     Collection,
     Compare,
+    Conflict,
     Delete,
     DeleteWhere,
     Duplicate,
@@ -31,11 +32,14 @@ from bkend.store import (
     all_of,
     any_of,
 )
+from bkend.tables.duplicates import find_duplicates
 from bkend.tables.errors import (
     DuplicateValue,
     InvalidTableName,
     ReservedTableName,
     TableExists,
+    TableNotFound,
+    detail,
 )
 from bkend.tables.models import (
     TABLE_NAME,
@@ -48,6 +52,7 @@ from bkend.tables.models import (
 )
 from bkend.tables.parts import columns_without
 from bkend.tables.permissions import Permissions
+from bkend.tables.turns import Turns
 from bkend.tables.validation import RowValidator
 from bkend.tables.view import View
 
@@ -87,6 +92,11 @@ class LiveTable:
     """Bodies of small lists with the change counter they were true at, likewise."""
 
 
+def definition_of(table: Table) -> Definition:
+    """The table as it is, to be changed with `dataclasses.replace`."""
+    return Definition(**{field.name: getattr(table, field.name) for field in fields(Definition)})
+
+
 class Tables:
     """Table definitions in one environment's store."""
 
@@ -94,6 +104,8 @@ class Tables:
         self._store = store
         self._clock = clock
         self._live: dict[str, LiveTable] = {}
+        self.turns = Turns()
+        """Whose turn it is to change a table; other processes meet the guard."""
         store.listen(self._forget)
 
     def _forget(self, collection: str, ids: Sequence[str] | None) -> None:
@@ -121,6 +133,14 @@ class Tables:
         if self._store.changes(TABLES) == counter:
             self._live[name] = live
         return live
+
+    async def find(self, id_or_name: str) -> Table | None:
+        """The table as it is stored now, by id or name, or None."""
+        body = await self._store.get(TABLES, id_or_name)
+        if body is not None:
+            return table_from(body)
+        live = await self.get(id_or_name)
+        return live.table if live else None
 
     async def list(self) -> list[Table]:
         """All tables by name."""
@@ -174,60 +194,112 @@ class Tables:
         author: str = "",
         *,
         erased: Erased | None = None,
+        erases: bool = True,
     ) -> Table:
         """Bring a table to the definition, writing new versions of what changed (21 §4).
 
         Values of removed columns are erased from every row: before the new version is written, so
         that a change that was cut short is found and finished by the next one, and of rows written
-        meanwhile after it. Column permissions of removed columns go too, so that they do not hold
-        for a later column of that name. Raises DuplicateValue when a unique index meets duplicates,
-        nothing is changed then; and Conflict when `table` is not what is stored any more.
+        meanwhile after it; unless `erases` is False, which leaves them as undeclared data.
+
+        Column permissions of erased columns go too, so that they do not hold for a later column of
+        that name. Raises DuplicateValue when a unique index meets duplicates, nothing is changed
+        then; and Conflict when `table` is not what is stored any more.
         """
+        async with self.turns.of(table.id):
+            return await self._update(table, definition, author, erased, erases=erases)
+
+    async def _update(
+        self,
+        table: Table,
+        definition: Definition,
+        author: str,
+        erased: Erased | None,
+        *,
+        erases: bool,
+    ) -> Table:
         kept = definition.schema["properties"]
-        removed = [name for name in table.schema["properties"] if name not in kept]
+        removed = [name for name in table.schema["properties"] if erases and name not in kept]
         column_permissions = columns_without(definition.column_permissions, removed)
         definition = replace(definition, column_permissions=column_permissions)
+        held, wanted = _fields(definition_of(table)), _fields(definition)
+        changes = {
+            name: value
+            for name, value in wanted.items()
+            if orjson.dumps(value) != orjson.dumps(held[name])
+        }
+        if not changes:
+            return table
         guard = Equals(("revision",), table.revision or None)
         is_current = all_of(Equals(("id",), table.id), guard)
         await self._store.commit([Check(TABLES, is_current, at_least=1)])
-        changes = {**_fields(definition), "revision": table.revision + 1}
+        changes["revision"] = table.revision + 1
         operations: list[Operation] = []
         now = self._clock.now_ms()
         if definition.schema != table.schema:
             version = table.schema_version + 1
             changes["schemaVersion"] = version
             operations.append(_schema_version(table.id, version, definition, now, author))
+        await self._build_indexes(table, definition.indexes)
         if definition.indexes != table.indexes:
-            await self._build_indexes(table, definition)
             version = table.index_version + 1
             changes["indexVersion"] = version
             operations.append(_index_version(table.id, version, definition, now, author))
         if removed:
             await self.erase(table, removed, erased)
-        results = await self._store.commit(
-            [Update(TABLES, table.id, set=changes, updated_at=now, guard=guard), *operations]
-        )
-        holds_some = any_of(*(Exists((name,)) for name in removed))
-        if removed and await self._store.count(table.collection, holds_some):
-            await self.erase(table, removed)
+        change = Update(TABLES, table.id, set=changes, updated_at=now, guard=guard)
+        try:
+            results = await self._store.commit([change, *operations])
+        except (Conflict, Duplicate):
+            await self._restore_indexes(table)
+            raise Conflict(TABLES) from None
+        except Missing:
+            raise TableNotFound(table.name) from None
+        if removed:
+            await self._erase_stragglers(table, removed)
         assert isinstance(results[0], bytes)
         return table_from(results[0])
 
-    async def _build_indexes(self, table: Table, definition: Definition) -> None:
+    async def _erase_stragglers(self, table: Table, removed: Sequence[str]) -> None:
+        """Erase what requests wrote that were checked against the schema of before.
+
+        They stand in the store's queue by now: whoever is checked later sees the new version. So
+        one more commit comes after all of them.
+        """
+        await self._store.commit([Check(TABLES, Equals(("id",), table.id))])
+        if await self._store.count(
+            table.collection, any_of(*(Exists((name,)) for name in removed))
+        ):
+            await self.erase(table, removed)
+
+    async def _build_indexes(self, table: Table, indexes: tuple[Index, ...]) -> None:
+        """Bring the store's indexes to these, if they are not; raises DuplicateValue."""
+        wanted = Collection(table.collection, indexes)
+        if self._store.collection(wanted.name) == wanted:
+            return
         try:
-            await self._store.define(Collection(table.collection, definition.indexes))
+            await self._store.define(wanted)
         except Duplicate as error:
-            names = ", ".join(error.fields)
-            raise DuplicateValue(
-                f"a unique index on {names} of {table.name!r} meets rows with equal values",
-                details=[
-                    {
-                        "field": ",".join(error.fields),
-                        "rule": "unique",
-                        "message": f"{names} has equal values in several rows",
-                    }
-                ],
-            ) from error
+            raise await self._duplicates(table, error.fields) from None
+
+    async def _restore_indexes(self, table: Table) -> None:
+        """After a change that lost: the store's indexes as the stored definition has them."""
+        current = await self.find(table.id)
+        if current is not None:
+            await self._build_indexes(current, current.indexes)
+
+    async def _duplicates(self, table: Table, fields: Sequence[str]) -> DuplicateValue:
+        """The refusal of a unique index, with some of the values that are there twice."""
+        samples = await find_duplicates(self._store, table.collection, fields)
+        name = ",".join(fields)
+        message = f"a unique index on {name} of {table.name!r} meets rows with equal values"
+        details = [
+            detail(name, "unique", f"{name}: {count} rows hold {value}") for value, count in samples
+        ]
+        return DuplicateValue(
+            f"{message}, for example {samples[0][0]}" if samples else message,
+            details=details or [detail(name, "unique", message)],
+        )
 
     async def erase(
         self, table: Table, columns: Sequence[str], erased: Erased | None = None
@@ -256,14 +328,18 @@ class Tables:
                 erased(done)
 
     async def delete(self, table: Table) -> None:
-        """Drop the table with its rows, indexes and history, for good."""
-        await self._store.commit(
-            [
-                Delete(TABLES, table.id),
-                DeleteWhere(TABLE_VERSIONS, Equals(("tableId",), table.id)),
-            ]
-        )
-        await self._store.drop(table.collection)
+        """Drop the table with its rows, indexes and history, for good. Raises TableNotFound."""
+        async with self.turns.of(table.id):
+            try:
+                await self._store.commit(
+                    [
+                        Delete(TABLES, table.id),
+                        DeleteWhere(TABLE_VERSIONS, Equals(("tableId",), table.id)),
+                    ]
+                )
+            except Missing:
+                raise TableNotFound(table.name) from None
+            await self._store.drop(table.collection)
 
     async def count_rows(self, table: Table) -> int:
         """How many rows the table has."""

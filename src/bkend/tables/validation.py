@@ -31,6 +31,7 @@ _JSON_TYPES = {
     "object": "object",
     "array": "array",
 }
+_LARGEST_INT = 2**63 - 1
 _NOT_NULL = ["string", "number", "boolean", "object", "array"]
 _KINDS = {
     "string": "a string",
@@ -387,8 +388,8 @@ def _column_schema(column: dict[str, Any], *, nullable: bool) -> dict[str, Any]:
     if kind == "array" and "items" in column:
         shaped["items"] = _column_schema(column["items"], nullable=False)
     if kind == "int":
-        shaped.setdefault("minimum", -(2**63))
-        shaped.setdefault("maximum", 2**63 - 1)
+        shaped["minimum"] = max(column.get("minimum", -_LARGEST_INT), -_LARGEST_INT)
+        shaped["maximum"] = min(column.get("maximum", _LARGEST_INT), _LARGEST_INT)
     if nullable:
         shaped["type"] = [shaped["type"], "null"]
     return shaped

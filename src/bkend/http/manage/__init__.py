@@ -1,0 +1,1 @@
+"""The routes of `/manage/v1` (51)."""

@@ -1,0 +1,212 @@
+"""`…/tables/{table}/fields|indexes/manage` and the versions of both (51 §8, 40 §6.4)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from bkend.errors import InvalidParameters
+from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.exchange import Exchange
+from bkend.http.manage.admission import Reads, Room, Updates
+from bkend.http.manage.bodies import (
+    FieldsChange,
+    IndexesChange,
+    Page,
+    answer,
+    documented,
+    read_body,
+)
+from bkend.http.manage.tables import PREFIX
+from bkend.tables.design import Designed
+from bkend.tables.errors import VersionNotFound
+from bkend.tables.fields import FieldChanges, fields_given
+from bkend.tables.shapes import index_shapes, version_shape
+from bkend.tables.versions import Kind, find_version, list_versions
+
+router = APIRouter(prefix=f"{PREFIX}/{{table}}", tags=["tables"], responses=REFUSALS)
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
+
+
+@router.post("/fields/manage", openapi_extra=documented(FieldsChange))
+async def manage_fields(table: str, room: Updates, exchange: CurrentExchange) -> Response:
+    """Add, update and remove fields, all or none, in one new schema version."""
+    body = await read_body(exchange, FieldsChange)
+    changes = FieldChanges(
+        define=fields_given(body.fieldsToAddOrUpdate or {}),
+        remove=tuple(body.fieldsToRemove or ()),
+        require=tuple(body.requiredFieldsToAdd or ()),
+        release=tuple(body.requiredFieldsToRemove or ()),
+        backfill=body.backfill,
+    )
+    designed, applied = await room.services.design.manage_fields(
+        table, changes, room.tenant.account_id, _expected(exchange)
+    )
+    return answer(
+        {
+            **_schema_result(room, designed),
+            "appliedFields": {
+                "added": applied.added,
+                "updated": applied.updated,
+                "removed": applied.removed,
+            },
+            "appliedRequired": {
+                "added": applied.required_added,
+                "removed": applied.required_removed,
+            },
+        }
+    )
+
+
+@router.post("/indexes/manage", openapi_extra=documented(IndexesChange))
+async def manage_indexes(table: str, room: Updates, exchange: CurrentExchange) -> Response:
+    """Add, replace and remove indexes, all or none, in one new index version."""
+    body = await read_body(exchange, IndexesChange)
+    designed, applied = await room.services.design.manage_indexes(
+        table,
+        body.indexesToAddOrUpdate or [],
+        body.indexesToRemove or [],
+        room.tenant.account_id,
+        _expected(exchange),
+    )
+    return answer(
+        {
+            **_index_result(room, designed),
+            "appliedIndexes": {
+                "added": applied.added,
+                "updated": applied.updated,
+                "removed": applied.removed,
+            },
+        }
+    )
+
+
+@router.get("/schema/versions")
+async def list_schema_versions(table: str, room: Reads, page: Page) -> Response:
+    """The schema's versions, newest first."""
+    return await _versions(table, room, page, "schema")
+
+
+@router.get("/schema/versions/{version}")
+async def get_schema_version(table: str, version: str, room: Reads) -> Response:
+    """One version of the schema."""
+    return await _version(table, room, "schema", version)
+
+
+@router.post("/schema/versions/{version}/apply")
+async def apply_schema_version(
+    table: str, version: str, room: Updates, exchange: CurrentExchange
+) -> Response:
+    """Copy a version of the schema into a new one; no row is touched."""
+    designed = await room.services.design.apply_version(
+        table, "schema", _number(version), room.tenant.account_id, _expected(exchange)
+    )
+    old, new = designed.before.schema, designed.table.schema
+    columns, held = new["properties"], old["properties"]
+    return answer(
+        {
+            **_schema_result(room, designed),
+            "appliedFields": {
+                "added": [name for name in columns if name not in held],
+                "updated": [n for n in columns if n in held and columns[n] != held[n]],
+                "removed": [name for name in held if name not in columns],
+            },
+            "appliedRequired": {
+                "added": [name for name in new["required"] if name not in old["required"]],
+                "removed": [name for name in old["required"] if name not in new["required"]],
+            },
+        }
+    )
+
+
+@router.get("/indexes/versions")
+async def list_index_versions(table: str, room: Reads, page: Page) -> Response:
+    """The versions of the indexes, newest first."""
+    return await _versions(table, room, page, "indexes")
+
+
+@router.get("/indexes/versions/{version}")
+async def get_index_version(table: str, version: str, room: Reads) -> Response:
+    """One version of the indexes."""
+    return await _version(table, room, "indexes", version)
+
+
+@router.post("/indexes/versions/{version}/apply")
+async def apply_index_version(
+    table: str, version: str, room: Updates, exchange: CurrentExchange
+) -> Response:
+    """Copy a version of the indexes into a new one, and build them."""
+    designed = await room.services.design.apply_version(
+        table, "indexes", _number(version), room.tenant.account_id, _expected(exchange)
+    )
+    before = {index.name: index for index in designed.before.indexes}
+    after = {index.name: index for index in designed.table.indexes}
+    return answer(
+        {
+            **_index_result(room, designed),
+            "appliedIndexes": {
+                "added": [name for name in after if name not in before],
+                "updated": [n for n in after if n in before and after[n] != before[n]],
+                "removed": [name for name in before if name not in after],
+            },
+        }
+    )
+
+
+async def _versions(table: str, room: Room, page: Page, kind: Kind) -> Response:
+    found = await room.services.design.table(table)
+    versions, total = await list_versions(
+        room.environment.store, found, kind, offset=page.offset, limit=page.limit
+    )
+    return answer(page.shape([version_shape(found, kind, one) for one in versions], total))
+
+
+async def _version(table: str, room: Room, kind: Kind, number: str) -> Response:
+    found = await room.services.design.table(table)
+    version = await find_version(room.environment.store, found, kind, _number(number))
+    if version is None:
+        raise VersionNotFound(found.name, _number(number))
+    return answer(version_shape(found, kind, version))
+
+
+def _schema_result(room: Room, designed: Designed) -> dict[str, Any]:
+    table = designed.table
+    return {
+        **room.names(table),
+        "schemaVersion": table.schema_version,
+        "previousVersion": designed.before.schema_version,
+        "indexVersion": table.index_version,
+        "schema": table.schema,
+        "warnings": designed.warnings,
+        "updatedAt": table.updated_at,
+    }
+
+
+def _index_result(room: Room, designed: Designed) -> dict[str, Any]:
+    table = designed.table
+    return {
+        **room.names(table),
+        "indexVersion": table.index_version,
+        "previousIndexVersion": designed.before.index_version,
+        "indexes": index_shapes(table),
+        "warnings": designed.warnings,
+        "updatedAt": table.updated_at,
+    }
+
+
+def _number(text: str) -> int:
+    if not _NUMBER.match(text):
+        raise InvalidParameters("a version is a whole number of at least 1")
+    return int(text)
+
+
+def _expected(exchange: Exchange) -> int | None:
+    """The schema version of `If-Match` (51 §6)."""
+    given = exchange.headers.get("if-match")
+    if given is None:
+        return None
+    return _number(given.strip().removeprefix("W/").strip('"'))

@@ -1,0 +1,95 @@
+"""`…/tables/{table}/records`: rows as the data API has them, for tenants (51 §8, 40 §6.4).
+
+A tenant acts as the group admin, and records are created in the name of the tenant's account. Of
+the system tables, `users` and `files` may be read, none written.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage.admission import (
+    CreatesRecords,
+    DeletesRecords,
+    ReadsRecords,
+    Room,
+    UpdatesRecords,
+)
+from bkend.http.manage.bodies import (
+    BulkDelete,
+    answer,
+    documented,
+    read_body,
+    require_confirmation,
+)
+from bkend.http.manage.tables import PREFIX
+from bkend.records.access import Access
+from bkend.tables.errors import SystemTableProtected
+from bkend.tables.models import SYSTEM_TABLES
+from bkend.tables.permissions import Operation
+
+router = APIRouter(prefix=f"{PREFIX}/{{table}}/records", tags=["records"], responses=REFUSALS)
+
+_READABLE = frozenset({"users", "files"})
+
+
+@router.get("")
+async def list_records(table: str, room: ReadsRecords, exchange: CurrentExchange) -> Response:
+    """A page of records; parameters as in `GET /v1/data/{table}`."""
+    access = await _admit(room, table, "list")
+    return answer(await room.services.records.list(access, exchange.query_string))
+
+
+@router.post("", status_code=201)
+async def create_records(table: str, room: CreatesRecords, exchange: CurrentExchange) -> Response:
+    """Create a record, or with an array many of them."""
+    access = await _admit(room, table, "create")
+    return answer(await room.services.records.create(access, await exchange.body()), 201)
+
+
+@router.post("/bulk-delete", openapi_extra=documented(BulkDelete))
+async def delete_records(table: str, room: DeletesRecords, exchange: CurrentExchange) -> Response:
+    """Delete up to 100 records in one step; `confirm` is the table's name."""
+    access = await _admit(room, table, "delete")
+    body = await read_body(exchange, BulkDelete)
+    require_confirmation(body.confirm, access.live.table.name)
+    deleted = await room.services.records.delete_many(access, body.ids)
+    return answer({"deleted": True, "count": deleted})
+
+
+@router.get("/{id}")
+async def get_record(
+    table: str, id: str, room: ReadsRecords, exchange: CurrentExchange
+) -> Response:
+    """One record."""
+    access = await _admit(room, table, "read")
+    return answer(await room.services.records.get(access, id, exchange.query_string))
+
+
+@router.patch("/{id}")
+async def update_record(
+    table: str, id: str, room: UpdatesRecords, exchange: CurrentExchange
+) -> Response:
+    """Replace the listed fields."""
+    access = await _admit(room, table, "update")
+    return answer(await room.services.records.update(access, id, await exchange.body()))
+
+
+@router.delete("/{id}")
+async def delete_record(table: str, id: str, room: DeletesRecords) -> Response:
+    """Delete a record for good."""
+    access = await _admit(room, table, "delete")
+    await room.services.records.delete(access, id)
+    return answer({"deleted": True, "id": id})
+
+
+async def _admit(room: Room, table: str, operation: Operation) -> Access:
+    if table in SYSTEM_TABLES:
+        if table not in _READABLE or operation not in ("read", "list"):
+            raise SystemTableProtected(table)
+        name = table
+    else:
+        name = (await room.services.design.table(table)).name
+    return await room.services.records.admit(room.caller, name, operation)
