@@ -25,9 +25,16 @@ from bkend.store import (
 from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.external import ChangeFile
 from bkend.store.sqlite.store import SqliteStore
-from tests.store.conftest import OpenDatabase
+from tests.store.conftest import Engine, OpenDatabase
 from tests.store.outside import Outside
 from tests.store.rows import THINGS, document, find_ids, insert
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """These tests are about SQLite alone."""
+    return "sqlite"
+
 
 StartOutside = Callable[..., Outside]
 
