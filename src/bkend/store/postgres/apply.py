@@ -99,10 +99,11 @@ async def _insert(
             planner, position, connection.execute(f"INSERT INTO {table} {ONE}", *rows[0].values)
         )
         return
+    await connection.execute("SAVEPOINT rows")
     try:
-        async with connection.transaction():
-            await connection.execute(f"INSERT INTO {table} {MANY}", *columns_of(rows))
+        await connection.execute(f"INSERT INTO {table} {MANY}", *columns_of(rows))
     except asyncpg.UniqueViolationError:
+        await connection.execute("ROLLBACK TO rows")
         for place, row in enumerate(rows, start=position):
             await _insert(connection, planner, [row], place)
 
@@ -152,7 +153,7 @@ async def _locked(
     """The row, which nobody else can change until the commit; raises Missing and Conflict."""
     values: list[Any] = [escape(op.id)]
     guard = await _test(connection, planner, op.guard, values, op.id)
-    held = await connection.fetchrow(
+    held: asyncpg.Record | None = await connection.fetchrow(
         f"SELECT doc,created_by,created_at,updated_at,{guard} FROM {planner.physical.table} "
         f"WHERE id=$1::text FOR UPDATE",
         *values,
@@ -173,7 +174,7 @@ async def _delete_where(
         f"DELETE FROM {planner.physical.table} WHERE {test} RETURNING id", *values
     )
     if rows:
-        note(changes, op.collection, [unescape(id) for (id,) in rows])
+        note(changes, op.collection, sorted(unescape(id) for (id,) in rows))
     return len(rows)
 
 

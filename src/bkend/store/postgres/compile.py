@@ -56,8 +56,8 @@ class Compiler:
     values: list[Any] = field(default_factory=list)
 
     def bind(self, value: Any, kind: str) -> str:
-        """Bind a value of an SQL type."""
-        self.values.append(value)
+        """Bind a value of an SQL type; lists as tuples, since values are keys of what is kept."""
+        self.values.append(tuple(value) if isinstance(value, list) else value)
         return f"${len(self.values)}::{kind}"
 
     def condition(self, condition: Condition) -> str:
@@ -197,10 +197,7 @@ class Compiler:
         test = self.text_test(leaf)
         if column is not None:
             return test(column)
-        return self._some_candidate(
-            leaf.path,
-            lambda one: f"(jsonb_typeof({one})='string' AND {test(f'({one}#>>{EMPTY})')})",
-        )
+        return self._some_candidate(leaf.path, lambda one: _string_test(one, test))
 
     def _time_text(self, column: str | None, leaf: Matches | Contains) -> str:
         name = {"created_at": "createdAt", "updated_at": "updatedAt"}[str(column)]
@@ -228,22 +225,17 @@ class Compiler:
             f"EXISTS(SELECT 1 FROM jsonb_each(data) f CROSS JOIN LATERAL jsonb_array_elements("
             f"CASE jsonb_typeof(f.value) WHEN 'array' THEN f.value "
             f"WHEN 'string' THEN jsonb_build_array(f.value) ELSE '[]' END) e "
-            f"WHERE f.key<>ALL({skipped}) AND jsonb_typeof(e)='string' AND {test('(e#>>' + EMPTY + ')')})"
+            f"WHERE f.key<>ALL({skipped}) AND {_string_test('e', test)})"
         )
 
     # -- candidates (20 §5: every value reached and, where that is an array, its elements) ----
 
     def _some_candidate(self, path: Path, test: _Test) -> str:
-        here = value_at(path, self.bind)
-        inside = f"EXISTS(SELECT 1 FROM jsonb_array_elements({array_or_empty(here)}) e WHERE {test('e')})"
-        direct = f"({test(here)} OR (jsonb_typeof({here})='array' AND {inside}))"
+        direct = _candidates(value_at(path, self.bind), test)
         if len(path) == 1:
             return direct
         nodes = reached(path, self.bind)
-        walked = (
-            f"EXISTS(SELECT 1 FROM unnest({nodes}) n WHERE {test('n')} OR (jsonb_typeof(n)='array' "
-            f"AND EXISTS(SELECT 1 FROM jsonb_array_elements({array_or_empty('n')}) e WHERE {test('e')})))"
-        )
+        walked = f"EXISTS(SELECT 1 FROM unnest({nodes}) n WHERE {_candidates('n', test)})"
         return f"(CASE WHEN {through_array(path, self.bind)} THEN {walked} ELSE {direct} END)"
 
     def _exists(self, path: Path) -> str:
@@ -256,12 +248,17 @@ class Compiler:
         return f"(CASE WHEN {through_array(path, self.bind)} THEN {walked} ELSE {here} END)"
 
 
-EMPTY = "'{}'"
+def _candidates(value: str, test: _Test) -> str:
+    """The test of a value and, where it is an array, of its elements."""
+    array = f"CASE WHEN jsonb_typeof({value})='array' THEN {value} ELSE '[]' END"
+    inside = f"EXISTS(SELECT 1 FROM jsonb_array_elements({array}) e WHERE {test('e')})"
+    return f"({test(value)} OR (jsonb_typeof({value})='array' AND {inside}))"
 
 
-def array_or_empty(value: str) -> str:
-    """The value where it is an array, else one without elements."""
-    return f"CASE WHEN jsonb_typeof({value})='array' THEN {value} ELSE '[]' END"
+def _string_test(value: str, test: _Test) -> str:
+    """The test of a text, of a value that is a string."""
+    text = f"({value}#>>'{{}}')"
+    return f"(jsonb_typeof({value})='string' AND {test(text)})"
 
 
 def join(glue: str, parts: Sequence[str], empty: str) -> str:

@@ -22,7 +22,6 @@ _MOST_CHARACTERS = 600
 _FIRST_INEXACT = 2**53
 _MANTISSA = struct.Struct(">d")
 _INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
-_CLASS_ENDS = {"2": "3", "3": "4", "5": "6"}
 
 
 def cut_of(fields: int) -> int:
@@ -57,11 +56,10 @@ def key_of(value: Any, cut: int) -> tuple[str, bool] | None:
 
 def class_bounds(value: bool | int | float | str) -> tuple[str, str]:
     """The least key of the operand's class, and the least one after it."""
-    if isinstance(value, bool):
-        first = "5"
-    else:
-        first = "3" if isinstance(value, str) else "2"
-    return first, _CLASS_ENDS[first]
+    for kind, first, end in ((bool, "5", "6"), (str, "3", "4")):
+        if isinstance(value, kind):
+            return first, end
+    return "2", "3"
 
 
 def _bits(number: float) -> str:

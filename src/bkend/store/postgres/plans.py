@@ -49,6 +49,7 @@ class Statement:
     page: str
     both: str
     total: str
+    page_values: tuple[Any, ...]
     values: tuple[Any, ...]
     total_values: tuple[Any, ...]
 
@@ -122,25 +123,37 @@ def _compile(physical: Physical, query: Find, texts: Texts) -> Statement:
     total_values = tuple(values)
     table = physical.table
     counts = [f"(SELECT count(*) FROM {table} WHERE {where})" for _, where in branches]
-    compiler = Compiler(values=values)
-    limit, offset = min(query.limit, _MOST_ROWS), min(query.offset, LARGEST_INTEGER - _MOST_ROWS)
-    skipped = compiler.bind(offset, "bigint") if offset and limit else ""
-    rows: list[str] = []
-    for paths, where in branches:
-        order = order_of(query, paths, lambda path: keyed.get(path, LONGEST_KEY), compiler.bind)
-        rows.append(_rows(table, where, order, limit, skipped, alone=len(branches) == 1))
-    page = rows[0] if len(rows) == 1 else _together(rows, order, limit, skipped)
-    items = f"(SELECT coalesce(string_agg(p.doc,','),'') FROM ({page}) p)" if limit else "''"
+    items = _items(table, query, keyed, branches, values) if query.limit else "'[]'"
     version = f"(SELECT last_value FROM {physical.changes}) AS version"
-    selected = f"SELECT convert_to('['||{items}||']','UTF8') AS items,{version}"
+    selected = f"SELECT convert_to({items},'UTF8') AS items,{version}"
     total = f"{'+'.join(counts)} AS total,{_settled(physical)} AS settled"
     return Statement(
         page=selected,
         both=f"{selected},{total}",
         total=f"SELECT {version},{total}",
+        page_values=tuple(values) if query.limit else (),
         values=tuple(values),
         total_values=total_values,
     )
+
+
+def _items(
+    table: str,
+    query: Find,
+    keyed: Mapping[Path, int],
+    branches: list[tuple[Mapping[Path, int], str]],
+    values: list[Any],
+) -> str:
+    """The page as a JSON array."""
+    bind = Compiler(values=values).bind
+    limit, offset = min(query.limit, _MOST_ROWS), min(query.offset, LARGEST_INTEGER - _MOST_ROWS)
+    skipped = bind(offset, "bigint") if offset else ""
+    rows: list[str] = []
+    for paths, where in branches:
+        order = order_of(query, paths, lambda path: keyed.get(path, LONGEST_KEY), bind)
+        rows.append(_rows(table, where, order, limit, skipped, alone=len(branches) == 1))
+    page = rows[0] if len(rows) == 1 else _together(rows, order, limit, skipped)
+    return f"(SELECT '['||coalesce(string_agg(p.doc,','),'')||']' FROM ({page}) p)"
 
 
 def _rows(table: str, where: str, order: Order, limit: int, skipped: str, *, alone: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -86,7 +87,7 @@ class PostgresStore:
         statement = planner.statement(query)
         totals = self._totals
         if totals is not None and totals.has(statement.total_key):
-            row = await self._pool.fetchrow(statement.page, *statement.values)
+            row = await self._pool.fetchrow(statement.page, *statement.page_values)
             assert row is not None
             total = totals.at(statement.total_key, row[1])
             if total is not None:
@@ -121,7 +122,7 @@ class PostgresStore:
             raise StoreUnavailable("the server is shutting down")
         for operation in operations:
             if operation.collection not in self._planners:
-                await self._serve(lambda name=operation.collection: self._planner(name))
+                await self._serve(functools.partial(self._planner, operation.collection))
             if isinstance(operation, (Update, Delete)) and not is_text(operation.id):
                 raise Missing(operation.collection, operation.id)
         if not operations:
