@@ -273,7 +273,10 @@ def test_the_password_of_a_database_is_never_shown(monkeypatch: pytest.MonkeyPat
     [
         ("postgres://ada:hunter2@db:5/app", "postgres://ada:********@db:5/app"),
         ("postgres://ada@db:5432/app", "postgres://ada@db:5432/app"),
-        ("postgres:///app?host=/run&password=x&port=1", "postgres:///app?host=/run&password=********&port=1"),
+        (
+            "postgres:///app?host=/run&password=x&port=1",
+            "postgres:///app?host=/run&password=********&port=1",
+        ),
     ],
 )
 def test_a_database_address_is_shown_without_its_password(url: str, shown: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -12,14 +12,14 @@ from bkend.store import Collection, Database, Index, Store
 from bkend.store.postgres.database import Options, PostgresDatabase
 from bkend.store.sqlite import SqliteDatabase
 from tests import postgres
+from tests.engines import ENGINES, Engine
 from tests.postgres import Postgres
 from tests.store.rows import THINGS
 
-Engine: TypeAlias = Literal["sqlite", "postgresql"]
 OpenDatabase: TypeAlias = Callable[..., Awaitable[Any]]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """The engine; modules about one of them have a fixture of this name that returns it."""
     found: Engine = request.param

@@ -14,8 +14,8 @@ import pytest
 
 from bkend.store import Exists, Find
 from bkend.store.sqlite import SqliteDatabase
+from tests.engines import Engine
 from tests.store.committing import SUM
-from tests.store.conftest import Engine
 from tests.store.rows import THINGS, document, documents
 
 

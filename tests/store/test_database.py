@@ -13,7 +13,8 @@ import pytest
 
 from bkend.store import Collection, Duplicate, Index, StoreRefused, StoreUnavailable
 from bkend.store.sqlite import SqliteDatabase
-from tests.store.conftest import Engine, OpenDatabase
+from tests.engines import Engine
+from tests.store.conftest import OpenDatabase
 from tests.store.limited import run_limited
 from tests.store.rows import THINGS, find_ids, insert
 

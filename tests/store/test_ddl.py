@@ -26,7 +26,8 @@ from bkend.store.conditions import And
 from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.files import open_file
 from bkend.store.sqlite.store import SqliteStore
-from tests.store.conftest import Engine, OpenDatabase
+from tests.engines import Engine
+from tests.store.conftest import OpenDatabase
 from tests.store.rows import THINGS, find_ids, insert
 
 

@@ -25,7 +25,8 @@ from bkend.store import (
 from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.external import ChangeFile
 from bkend.store.sqlite.store import SqliteStore
-from tests.store.conftest import Engine, OpenDatabase
+from tests.engines import Engine
+from tests.store.conftest import OpenDatabase
 from tests.store.outside import Outside
 from tests.store.rows import THINGS, document, find_ids, insert
 

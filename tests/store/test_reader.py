@@ -17,7 +17,7 @@ from bkend.store.sqlite import reader as reader_module
 from bkend.store.sqlite.files import open_file
 from bkend.store.sqlite.reader import Reader
 from bkend.store.sqlite.store import SqliteStore
-from tests.store.conftest import Engine
+from tests.engines import Engine
 from tests.store.rows import THINGS, find_ids, insert
 
 
