@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from bkend.app import build_app
+from bkend.clock import Clock
 from bkend.core import Core, open_core
 from bkend.http.application import Application
 from bkend.manage.hierarchy import Bootstrap
@@ -91,13 +92,15 @@ _plainly = structlog.dev.plain_traceback
 
 
 @asynccontextmanager
-async def in_process(directory: Path, **settings: Any) -> AsyncIterator[InProcess]:
+async def in_process(
+    directory: Path, clock: Clock | None = None, **settings: Any
+) -> AsyncIterator[InProcess]:
     """Open a fresh data directory and the application on it."""
     chosen = Settings(data=directory, rate_limit=settings.pop("rate_limit", "off"), **settings)
     logs = structlog.get_config()
     structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=_plainly)])
     try:
-        async with open_core(chosen, serving=True) as core:
+        async with open_core(chosen, serving=True, clock=clock) as core:
             made = await core.hierarchy.bootstrap()
             app = build_app(core)
             yield InProcess(core, app, made)

@@ -23,6 +23,7 @@ from bkend.http.gate import Background, Gate
 from bkend.http.health import health_routes
 from bkend.http.limits import Buckets, parse_rate_limit
 from bkend.http.metrics import Metrics
+from bkend.records.door import TableDoor
 
 log = structlog.get_logger("bkend")
 
@@ -42,6 +43,7 @@ def build_app(core: Core) -> Application:
     )
     return Application(
         gate=gate,
+        door=TableDoor(gate, core.keys, core.environments, core.clock),
         background=background,
         fixed=_fixed_app(core, metrics),
         database=core.database,

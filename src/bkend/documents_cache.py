@@ -26,6 +26,10 @@ class DocumentCache(Generic[T]):
         self._held: dict[str, T] = {}
         store.listen(self._forget)
 
+    def cached(self, id: str) -> T | None:
+        """The decoded document if it is kept, so unchanged since it was read."""
+        return self._held.get(id)
+
     async def get(self, id: str) -> T | None:
         """The decoded document, or None."""
         held = self._held.get(id)

@@ -56,6 +56,9 @@ class Protocol:
     body: bytes = b""
     sends: int = 0
 
+    async def __call__(self) -> bytes:
+        return b"".join([part async for part in self])
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for part in self.parts:
             yield part
@@ -191,8 +194,7 @@ async def test_stream_that_fails_ends(opened: InProcess) -> None:
 
 
 async def test_repeated_header_counts_whole_for_the_address(tmp_path: Path) -> None:
-    trusted = {"trusted_proxies": "127.0.0.1"}
-    async with in_process(tmp_path / "data", **trusted) as opened:
+    async with in_process(tmp_path / "data", trusted_proxies="127.0.0.1") as opened:
         forwarded = [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-for", "203.0.113.1")]
         assert (await call(opened, "GET", "/metrics", Protocol(), *forwarded)).status == 404
         assert (await opened.call("GET", "/metrics", headers=forwarded)).status == 404

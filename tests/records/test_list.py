@@ -150,15 +150,21 @@ def test_total_counts_what_the_filter_leaves(admin: httpx.Client, rows: list[str
     assert pagination(answer)["total"] == 3
 
 
-def test_search_is_refused_rather_than_ignored(admin: httpx.Client) -> None:
-    assert problems(admin.get("/v1/data/pages?search=1")) == [("search", "unsupported")]
-    ok(admin.get("/v1/data/pages?search="))
+def test_search_and_its_total(admin: httpx.Client, rows: list[str]) -> None:
+    answer = admin.get("/v1/data/pages?limit=3&search=%201%20")
+    assert all("1" in name for name in names(answer))
+    assert pagination(answer)["total"] == len([n for n in range(COUNT) if "1" in str(n)])
+    assert len(names(admin.get("/v1/data/pages?search=1&searchType=nothing"))) == 0
+    assert pagination(admin.get("/v1/data/pages?search="))["total"] == COUNT
+    assert problems(admin.get("/v1/data/pages?search=" + "a" * 257)) == [("search", "maxLength")]
 
 
-@pytest.mark.parametrize("name", ["andFilters[title]", "filter[title]", "filter[n][gte]"])
-def test_bracket_filters_are_refused_rather_than_ignored(admin: httpx.Client, name: str) -> None:
-    answer = admin.get("/v1/data/pages", params={name: "1"})
-    assert problems(answer) == [(name, "unsupported")]
+def test_bracket_filters(admin: httpx.Client, rows: list[str]) -> None:
+    for query in ("filter[name]=7", "andFilters[name][$in]=7,x", "filter%5Bname%5D%5Bregex%5D=^7"):
+        assert names(admin.get(f"/v1/data/pages?{query}")) == ["7"]
+    answer = admin.get("/v1/data/pages?filter[name][near]=7")
+    assert problems(answer) == [("filter[name][near]", "operator")]
+    assert problems(admin.get("/v1/data/pages?orFilters[name]=7"))[0][0] == "orFilters[name]"
 
 
 def test_query_that_is_no_utf8_or_endless_is_refused(admin: httpx.Client) -> None:

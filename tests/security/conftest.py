@@ -43,6 +43,22 @@ class Callers:
         }
         for name in self.people.__dataclass_fields__:
             self.headers[name] = publishable | _bearer(getattr(self.people, name).token)
+        scoped = make_key(server, "publishable", scopes=("posts:read",))["key"]
+        self.headers["scoped publishable"] = {"X-API-Key": scoped}
+        self.headers["secret with user"] = self._with("secret", self.headers["owner"])
+        self.headers["ended session"] = self._ended()
+        foreign_key = make_key(server, "publishable", environment="foreign")["key"]
+        self.headers["foreign key with token"] = {**self.headers["owner"], "X-API-Key": foreign_key}
+
+    def _with(self, key: str, user: dict[str, str]) -> dict[str, str]:
+        """The user's token beside the key of another caller."""
+        return {**user, **self.headers[key]}
+
+    def _ended(self) -> dict[str, str]:
+        headers = self.with_fresh_session("owner")
+        with httpx.Client(base_url=self.server.url, headers=headers) as client:
+            assert client.post("/v1/auth/signout").status_code == 200
+        return headers
 
     def _sign_up(self, key: str) -> str:
         with self.server.client(key) as client:
@@ -52,6 +68,8 @@ class Callers:
 
     def with_fresh_session(self, name: str) -> dict[str, str]:
         """The caller's headers, a user's with a session that may be ended."""
+        if name == "secret with user":
+            return self._with("secret", self.with_fresh_session("owner"))
         if name not in self.people.__dataclass_fields__:
             return self.headers[name]
         with self.server.client() as client:

@@ -16,6 +16,15 @@ CALLERS = (
 """`scoped` is a secret key with `posts:read` only, `foreign key` the secret key of another
 environment; the tokens come with the publishable key of this one."""
 
+LIKE = {
+    "secret with user": "owner",
+    "scoped publishable": "anonymous",
+    "ended session": "expired token",
+    "foreign key with token": "foreign token",
+}
+"""Further callers, and whom they equal on the fixed routes; the data API tells them apart, see
+`test_decisions.py`."""
+
 CODES = {
     "unknown key": "auth/invalid-token",
     "revoked key": "auth/token-revoked",
@@ -58,6 +67,8 @@ _MAKE = "  400 401 401 401   403 403 201 201 201 201   201 403 404 403 401"
 _OWN = "   400 401 401 401   403 403 403 200 403 200   200 403 404 403 401"
 _LIST = "  400 401 401 401   403 200 200 200 200 200   200 403 404 403 401"
 _NONE = "  400 401 401 401   403 403 403 403 403 200   200 403 404 403 401"
+_SHOW = "  400 401 401 401   403 403 403 403 403 200   200 403 200 403 401"
+_ONE = "   400 401 401 401   403 403 403 403 403 200   200 403 404 403 401"
 _NEVER = " 400 401 401 401   403 403 403 403 403 403   403 403 403 403 401"
 _GONE = "  400 401 401 401   404 404 404 404 404 404   404 403 404 403 401"
 _READ = "  400 401 401 401   200 200 200 200 200 200   200 403 404 403 401"
@@ -107,14 +118,21 @@ DATA = [
     _entry("DELETE", ROW, "/v1/data/plain/{row}", _OWN),
     # system tables, and a table that is none
     *[
-        _entry(method, ROWS, f"/v1/data/{table}", _NEVER, {} if method == "POST" else None)
+        entry
         for table in ("users", "accounts", "sessions", "files")
-        for method in ("GET", "POST")
+        for entry in (
+            _entry("GET", ROWS, f"/v1/data/{table}", _SHOW),
+            _entry("POST", ROWS, f"/v1/data/{table}", _NEVER, {}),
+            _entry("GET", ROW, f"/v1/data/{table}/none", _NONE.replace("200", "404")),
+            _entry("PATCH", ROW, f"/v1/data/{table}/none", _NEVER, {}),
+            _entry("DELETE", ROW, f"/v1/data/{table}/none", _NEVER),
+        )
     ],
-    *[
-        _entry(method, ROW, "/v1/data/users/{row}", _NEVER, {} if method == "PATCH" else None)
-        for method in ("GET", "PATCH", "DELETE")
-    ],
+    _entry("GET", ROW, "/v1/data/users/{row}", _ONE),
+    _entry("PATCH", ROW, "/v1/data/users/{row}", _NEVER, {}),
+    _entry("DELETE", ROW, "/v1/data/users/{row}", _NEVER),
+    _entry("GET", ROWS, "/v1/data/_anything", _NONE.replace("200", "404")),
+    _entry("POST", ROWS, "/v1/data/_anything", _NONE.replace("200", "404"), {}),
     _entry("GET", ROWS, "/v1/data/nothing", _GONE),
     _entry("POST", ROWS, "/v1/data/nothing", _GONE, {}),
     # methods that are not offered are so for everybody

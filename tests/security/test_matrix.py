@@ -16,6 +16,8 @@ from tests.security.conftest import Callers
 from tests.security.matrix import (
     CALLERS,
     CODES,
+    FIXED,
+    LIKE,
     MATRIX,
     NOT_ROUTES,
     ROW,
@@ -31,7 +33,10 @@ def test_status_for_every_kind_of_caller(
     bare: httpx.Client, admin: httpx.Client, callers: Callers, entry: Entry
 ) -> None:
     found: dict[str, int] = {}
-    for name, expected in zip(CALLERS, entry.statuses, strict=True):
+    statuses = dict(zip(CALLERS, entry.statuses, strict=True))
+    if entry in FIXED:
+        statuses |= {name: statuses[like] for name, like in LIKE.items()}
+    for name, expected in statuses.items():
         path = entry.path.replace("{row}", row_of(admin, callers, entry))
         headers = callers.headers[name]
         if entry.fresh_session:
@@ -43,7 +48,7 @@ def test_status_for_every_kind_of_caller(
             refusal(answer, found[name], code)
             if name in CODES and expected == 401:
                 assert code == CODES[name]
-    assert found == dict(zip(CALLERS, entry.statuses, strict=True))
+    assert found == statuses
 
 
 def row_of(admin: httpx.Client, callers: Callers, entry: Entry) -> str:

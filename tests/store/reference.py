@@ -9,9 +9,21 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from bkend.store import Compare, Condition, Equals, Exists, Find, Not, OneOf
+from bkend.store import (
+    Compare,
+    Condition,
+    Contains,
+    Equals,
+    Exists,
+    Find,
+    Matches,
+    Mentions,
+    Not,
+    OneOf,
+)
 from bkend.store.conditions import Always, And, Never, Or, Path
-from bkend.store.documents import parse_time
+from bkend.store.documents import SYSTEM_FIELDS, parse_time
+from bkend.store.text import compile_pattern, fold
 
 TIMES = (("createdAt",), ("updatedAt",))
 Document = dict[str, Any]
@@ -44,6 +56,17 @@ def matches(condition: Condition, document: Document) -> bool:
             return any(
                 found[0] == wanted[0] and _compare(found[1], operator, wanted[1])
                 for found in _candidates(document, path)
+            )
+        case Matches(path, pattern, flags):
+            expression = compile_pattern(pattern, flags)
+            return any(expression.search(text) for text in _texts(document, path))
+        case Contains(path, text):
+            return any(text in fold(found) for found in _texts(document, path))
+        case Mentions(text, without):
+            return any(
+                text in fold(found)
+                for name in document.keys() - SYSTEM_FIELDS - without
+                for found in _texts(document, (name,))
             )
 
 
@@ -95,6 +118,11 @@ def _candidates(document: Document, path: Path) -> list[tuple[str, Any]]:
         if isinstance(value, list):
             found.extend(_operand(path, element) for element in value)
     return found
+
+
+def _texts(document: Document, path: Path) -> list[str]:
+    """The strings among the candidates; times are none."""
+    return [value for kind, value in _candidates(document, path) if kind == "string"]
 
 
 # -- values ----------------------------------------------------------------------------------
@@ -165,6 +193,13 @@ def ordered(documents: Iterable[Document], query: Find) -> list[Document]:
         path, descending = key.path, key.descending
         found.sort(key=lambda d: _place(d, path, descending), reverse=descending)
     return found
+
+
+def page(documents: Iterable[Document], query: Find) -> tuple[list[str], int]:
+    """The ids on the query's page in order, and the exact total."""
+    found = ordered(documents, query)
+    shown = found[query.offset : query.offset + query.limit]
+    return [str(document["id"]) for document in shown], len(found)
 
 
 def _place(document: Document, path: Path, descending: bool) -> tuple[int, Any]:

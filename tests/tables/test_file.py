@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bkend.query.row_filters import check_filter
 from bkend.store import Index
 from bkend.tables.declared import LEFT_OUT, DeclaredTable, FileProblem
 from bkend.tables.file import read_tables
@@ -34,9 +35,54 @@ tables:
 TABLE_PROBLEMS: list[tuple[str, int, str]] = [
     ("feilds: {}", 4, "unknown key 'feilds' in table t; did you mean 'fields'?"),
     ("colour: red", 4, "unknown key 'colour' in table t"),
-    ("rowFilters: []", 4, "rowFilters is not supported by this version"),
-    ("columnPermissions: {}", 4, "columnPermissions is not supported by this version"),
-    ("expressionPermissions: null", 4, "expressionPermissions is not supported by this version"),
+    ("rowFilter: []", 4, "unknown key 'rowFilter' in table t; did you mean 'rowFilters'?"),
+    ("rowFilters: {}\nfields: {}", 4, "rowFilters is a list of rules"),
+    (
+        "fields: {}\nrowFilters:\n  - {expression: user, filter: {}}\n  - expression: usr\n"
+        "    filter: {}",
+        7,
+        "rowFilters[1].expression: 'usr' is not expected at character 1",
+    ),
+    (
+        "fields: {}\nrowFilters:\n  - expression: user\n    filter: {a: {$gt: []}}",
+        7,
+        "rowFilters[0].filter: $gt takes no array or object",
+    ),
+    (
+        "fields: {a: date}\nrowFilters:\n  - expression: user\n    filter: {a: $userId}",
+        7,
+        "rowFilters[0].filter: a is compared with ISO 8601 dates",
+    ),
+    ("fields: {}\nrowFilters:\n  - filter: {}", 6, "rowFilters[0].expression is an expression"),
+    ("fields: {}\nrowFilters:\n  - expression: user", 6, "rowFilters[0].filter is an object"),
+    (
+        "fields: {}\nrowFilters:\n  - expression: user\n    filter: {}\n    select: a",
+        8,
+        "unknown key 'select' in rowFilters[0]",
+    ),
+    ("columnPermissions: []", 4, "columnPermissions map columns to read and write"),
+    ("columnPermissions:\n  a:\n    read: admin\n    list: user", 7, "'list' is no column"),
+    ("columnPermissions:\n  a:\n    read: true", 6, "columnPermissions.a.read is an expression"),
+    ("columnPermissions:\n  a: user", 5, "columnPermissions.a holds read and write"),
+    ("columnPermissions:\n  createdBy: {read: admin}", 5, "createdBy is a system field"),
+    ("columnPermissions:\n  a-b: {read: admin}", 5, "'a-b' is no column name"),
+    ("expressionPermissions: user", 4, "expressionPermissions map operations to expressions"),
+    ("expressionPermissions:\n  red: user", 5, "'red' is no operation"),
+    (
+        "expressionPermissions:\n  list: user\n  read: user &",
+        6,
+        "expressionPermissions.read: the expression ends where a word is expected",
+    ),
+    (
+        "permissions:\n  list: user\n  read: usr",
+        6,
+        "expressionPermissions.read: 'usr' is not expected",
+    ),
+    (
+        "permissions: {read: user}\nexpressionPermissions: {list: user}",
+        4,
+        "permissions holds expressions; expressionPermissions does so too",
+    ),
     ("strict: yes", 4, "strict is true or false"),
     ("strict: 1", 4, "strict is true or false"),
     ("displayName: 5", 4, "displayName is a text"),
@@ -145,7 +191,7 @@ TOP_PROBLEMS: list[tuple[str, int, str]] = [
 
 
 def read(text: str) -> list[DeclaredTable]:
-    return read_tables(text.encode(), "bkend.yaml")
+    return read_tables(text.encode(), "bkend.yaml", check_filter)
 
 
 def refusals(text: str) -> list[str]:
@@ -256,9 +302,11 @@ def test_all_problems_are_told_in_the_order_of_their_lines() -> None:
         "  b:\n"
         "    fields: {x: string}\n"
         "    indexes: [{name: i, fields: {y: 1}}]\n"
+        "    rowFilters: [{expression: usr, filter: {}}]\n"
+        "    columnPermissions: {x: {read: usr}}\n"
     )
     assert [problem.split(":")[0] for problem in refusals(text)] == [
-        f"bkend.yaml line {line}" for line in (1, 4, 5, 8)
+        f"bkend.yaml line {line}" for line in (1, 4, 5, 8, 9, 10)
     ]
 
 
@@ -283,6 +331,66 @@ def test_null_and_empty_are_declared() -> None:
     assert definition.indexes == ()
     assert definition.display_name is None
     assert definition.schema["properties"] == {}
+
+
+def test_the_four_permission_parts() -> None:
+    body = (
+        "permissions: {user: {read: true}}\n"
+        "expressionPermissions: {read: user & self | role:editor}\n"
+        "columnPermissions: {a: {read: admin, write: self}, undeclared: {read: user}}\n"
+        "rowFilters:\n"
+        "  - {expression: guest, filter: {a: x}}\n"
+        "  - {expression: user, filter: {c: {$gte: 1}, b: {$in: [$userId]}}}"
+    )
+    definition = declared(body).definition(existing())
+    assert definition.permissions == {"user": {"read": True}}
+    assert definition.expression_permissions == {"read": "user & self | role:editor"}
+    assert definition.column_permissions == {
+        "a": {"read": "admin", "write": "self"},
+        "undeclared": {"read": "user"},
+    }
+    assert definition.row_filters == [
+        {"expression": "guest", "filter": {"a": "x"}},
+        {"expression": "user", "filter": {"c": {"$gte": 1}, "b": {"$in": ["$userId"]}}},
+    ]
+
+
+def test_permissions_with_operations_are_expressions() -> None:
+    definition = declared("permissions: {read: user, list: public}").definition(existing())
+    assert definition.expression_permissions == {"read": "user", "list": "public"}
+    assert definition.permissions == existing().permissions
+
+
+PARTS: dict[str, Any] = {
+    "expression_permissions": {"read": "user"},
+    "column_permissions": {"a": {"read": "admin"}, "b": {"read": "user"}},
+    "row_filters": [{"expression": "user", "filter": {}}],
+}
+
+
+def test_permission_parts_that_are_left_out_stay_and_null_removes_them() -> None:
+    held = existing(**PARTS)
+    kept = declared("").definition(held)
+    assert {name: getattr(kept, name) for name in PARTS} == PARTS
+    body = "expressionPermissions: null\ncolumnPermissions: null\nrowFilters: null"
+    gone = declared(body).definition(held)
+    assert [getattr(gone, name) for name in PARTS] == [None, None, None]
+
+
+def test_column_permissions_of_columns_that_go_go_too() -> None:
+    held = existing(**PARTS)
+    definition = declared("fields: {a: string}").definition(held)
+    assert definition.column_permissions == {"a": {"read": "admin"}}
+    table = declared("fields: {a: string}\ncolumnPermissions:\n  b: {read: user}")
+    with pytest.raises(FileProblem, match="line 6: b has column permissions, but"):
+        table.definition(held)
+
+
+def test_row_filters_are_checked_against_the_columns_of_the_existing_table() -> None:
+    held = existing(schema=canonical_schema({"due": "date"}), indexes=())
+    table = declared("rowFilters:\n  - {expression: user, filter: {due: soon}}")
+    with pytest.raises(FileProblem, match=r"line 5: .*due is compared with ISO 8601 dates"):
+        table.definition(held)
 
 
 def test_indexes_of_columns_that_go_go_too() -> None:

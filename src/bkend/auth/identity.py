@@ -43,6 +43,8 @@ class Identity:
     role: str
     user: dict[str, Any]
     session: SessionState
+    token_expires_at: int
+    """Milliseconds since 1970."""
 
 
 class Identities:
@@ -72,7 +74,16 @@ class Identities:
             raise UserGone
         if user.get("deletedAt") or user.get("status", "active") != "active":
             raise InvalidToken
-        return Identity(claims.user_id, claims.session_id, user["role"], user, session)
+        return Identity(
+            claims.user_id, claims.session_id, user["role"], user, session, claims.expires_at * 1000
+        )
+
+    def is_current(self, identity: Identity) -> bool:
+        """Whether neither the session nor the user changed since; expiry is not looked at."""
+        return (
+            self._sessions.cached(identity.session_id) is identity.session
+            and self._users.cached(identity.user_id) is identity.user
+        )
 
 
 def _session(body: bytes) -> SessionState:

@@ -28,6 +28,9 @@ _SUBJECTS = {"Field": "field ", "Index": "index "}
 _WORDS = {
     "createTable": "table",
     "setPermissions": "permissions",
+    "setExpressionPermissions": "expression permissions",
+    "setColumnPermissions": "column permissions",
+    "setRowFilters": "row filters",
     "setStrict": "strict",
     "setLabels": "labels",
 }
@@ -53,6 +56,7 @@ def apply(
     json: Json = False,
 ) -> None:
     """Bring the tables of an environment to what a file declares."""
+    from bkend.query.row_filters import check_filter
     from bkend.tables.declared import FileProblem
     from bkend.tables.file import read_tables
     from bkend.tables.source import MOST_BYTES
@@ -63,7 +67,7 @@ def apply(
     except OSError as error:
         raise Refused(f"cannot read {file}: {error.strerror}") from error
     try:
-        declared = read_tables(text, file.name)
+        declared = read_tables(text, file.name, check_filter)
         run(data, lambda core: _apply(core, declared, project, env, dry_run, yes, json))
     except FileProblem as error:
         raise Refused(str(error)) from error

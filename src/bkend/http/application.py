@@ -39,6 +39,7 @@ from bkend.http.transports import (
     Writer,
 )
 from bkend.records.api import handle_records
+from bkend.records.door import TableDoor
 from bkend.store import Database, DocumentTooLarge, QueryTimeout, StoreUnavailable
 
 LONGEST_TARGET = 64 * 1024
@@ -57,6 +58,7 @@ class Application:
         self,
         *,
         gate: Gate,
+        door: TableDoor,
         background: Background,
         fixed: AsgiApp,
         database: Database,
@@ -66,9 +68,10 @@ class Application:
         log_requests: bool,
     ) -> None:
         self._gate = gate
+        self._door = door
         self._background = background
         self._fixed = fixed
-        self._control = database.control
+        self._database = database
         self._metrics = metrics
         self._trusted = trusted_proxies
         self._log_requests = log_requests
@@ -93,8 +96,14 @@ class Application:
         request_id = f"{self._process}{next(self._numbers):08x}"
         exchange = Exchange(transport, request_id, self._trusted)
         try:
-            self._control.refresh()
-            await self._route(exchange)
+            self._database.refresh()
+            path = exchange.path
+            if len(path) + len(exchange.query_string) > LONGEST_TARGET:
+                raise UriTooLong
+            if path.startswith("/v1/data/") and exchange.method != "OPTIONS":
+                await handle_records(exchange, self._door, path[9:])
+            else:
+                await self._route(exchange, path)
         except Disconnected:
             exchange.status = 499
         except ApiError as error:
@@ -123,10 +132,7 @@ class Application:
                 request_id=exchange.request_id,
             )
 
-    async def _route(self, exchange: Exchange) -> None:
-        path = exchange.path
-        if len(path) + len(exchange.query_string) > LONGEST_TARGET:
-            raise UriTooLong
+    async def _route(self, exchange: Exchange, path: str) -> None:
         if not path.startswith("/v1/"):
             await self._to_fixed(exchange)
             return
@@ -134,10 +140,8 @@ class Application:
             await exchange.allow_preflight()
             return
         rest = path[4:]
-        if rest.startswith("data/"):
-            await handle_records(exchange, self._gate, rest[5:])
-        elif rest.partition("/")[0] not in FIXED_WORDS:
-            await handle_records(exchange, self._gate, rest)
+        if rest.partition("/")[0] not in FIXED_WORDS:
+            await handle_records(exchange, self._door, rest)
         else:
             # Key and rate limit before any fixed endpoint; its token is the endpoint's own matter.
             await self._gate.admit(exchange, data=False, read_token=False)
@@ -194,9 +198,8 @@ class FixedAnswer:
             self._writer = await exchange.transport.stream(self._status, self._headers)
             await self._writer.send_bytes(body)
         else:
-            exchange.status = self._status
             body = b"" if exchange.method == "HEAD" else body
-            await exchange.transport.send(self._status, self._headers, body)
+            await exchange.send(self._status, self._headers, body)
 
     async def finish(self) -> None:
         """End what was streamed, also after a fault: granian does so when the writer is let go."""

@@ -159,12 +159,21 @@ class Exchange:
         if extra:
             headers += extra
         self.status = status
-        await self.transport.send(status, headers, b"" if self.method == "HEAD" else body)
+        sending = self.transport.send(status, headers, b"" if self.method == "HEAD" else body)
+        if sending is not None:
+            await sending
 
     async def allow_preflight(self) -> None:
         """Answer a CORS preflight: it carries no key, so it is the same for everybody (00 §6)."""
-        self.route, self.status = "preflight", 204
-        await self.transport.send(204, [("x-request-id", self.request_id), *_PREFLIGHT], b"")
+        self.route = "preflight"
+        await self.send(204, [("x-request-id", self.request_id), *_PREFLIGHT], b"")
+
+    async def send(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send an answer whose headers are complete."""
+        self.status = status
+        sending = self.transport.send(status, headers, body)
+        if sending is not None:
+            await sending
 
     async def refuse(self, error: ApiError) -> None:
         """Send the one error body."""

@@ -53,8 +53,6 @@ class Gate:
         key = await self._key(exchange, missing)
         environment = await self._environments.get(key.environment_id)
         exchange.environment = environment
-        if environment is not None:
-            environment.store.refresh()
         identity = None
         if read_token and environment is not None:
             foreign: type[ApiError] = ProjectAccessDenied if data else InvalidToken
@@ -63,7 +61,7 @@ class Gate:
                 noting = environment.services.auth.note_activity(identity)
                 if noting is not None:
                     self._background(noting)
-        self._take_token(exchange, key)
+        self.take_token(exchange, key)
         check_environment(environment)
         if self._keys.due_for_use_mark(key):
             self._background(self._keys.mark_used(key))
@@ -84,7 +82,8 @@ class Gate:
             raise TokenExpired("The API key has expired")
         return key
 
-    def _take_token(self, exchange: Exchange, key: Key) -> None:
+    def take_token(self, exchange: Exchange, key: Key) -> None:
+        """Count the request against its rate limit; raises RateLimited (00 §5)."""
         if self._buckets is None:
             return
         limit = self._buckets.limit.rate

@@ -18,6 +18,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = list[tuple[str, str]]
 
+_SMALL_BODY = 64 * 1024
+
 
 class Disconnected(Exception):
     """The client went away before its body was complete."""
@@ -64,8 +66,8 @@ class Transport(Protocol):
     async def disconnected(self) -> None:
         """Wait until the client has gone away, after the body."""
 
-    async def send(self, status: int, headers: Headers, body: bytes) -> None:
-        """The whole answer."""
+    def send(self, status: int, headers: Headers, body: bytes) -> Awaitable[None] | None:
+        """The whole answer; what is returned, if anything, is to be waited for."""
 
     async def stream(self, status: int, headers: Headers) -> Writer:
         """Begin an answer of unknown length."""
@@ -111,6 +113,9 @@ class RsgiTransport:
 
     async def chunk(self) -> tuple[bytes, bool]:
         if self._parts is None:
+            announced = self.headers.get("content-length")
+            if announced and announced.isdigit() and int(announced) <= _SMALL_BODY:
+                return await self._whole(), False
             if self._is_bodiless():
                 return b"", False
             self._parts = aiter(self._protocol)
@@ -121,6 +126,14 @@ class RsgiTransport:
         except Exception as error:  # granian has no class of its own for this
             raise Disconnected from error
 
+    async def _whole(self) -> bytes:
+        """The body in one step: each one crosses between granian's thread and ours."""
+        try:
+            body: bytes = await self._protocol()
+        except Exception as error:  # granian has no class of its own for this
+            raise Disconnected from error
+        return body
+
     async def disconnected(self) -> None:
         await self._protocol.client_disconnect()
 
@@ -129,7 +142,7 @@ class RsgiTransport:
         announced = "content-length" in self.headers or "transfer-encoding" in self.headers
         return not announced and self._scope.http_version.startswith("1")
 
-    async def send(self, status: int, headers: Headers, body: bytes) -> None:
+    def send(self, status: int, headers: Headers, body: bytes) -> None:
         if body:
             self._protocol.response_bytes(status, headers, body)
         else:

@@ -67,6 +67,10 @@ class Environments(Generic[Services]):
         """The services of every environment opened so far."""
         return list(self._services.values())
 
+    def cached(self, id: str) -> OpenEnvironment[Services] | None:
+        """The environment if it is open and its state was read since the last change."""
+        return self._open.get(id)
+
     async def get(self, id: str) -> OpenEnvironment[Services] | None:
         """The environment, or None when it does not exist (any more)."""
         held = self._open.get(id)

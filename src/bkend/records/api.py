@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bkend.errors import MethodNotAllowed, NotFound
 from bkend.http.exchange import Exchange
-from bkend.http.gate import Gate
+from bkend.records.door import TableDoor
 from bkend.records.errors import TableNotFound
 from bkend.store import UnknownCollection
 from bkend.tables.permissions import Operation
@@ -14,7 +14,7 @@ _RECORD_METHODS = ("GET", "HEAD", "PATCH", "DELETE", "OPTIONS")
 _WRITES: dict[str, Operation] = {"POST": "create", "PATCH": "update", "DELETE": "delete"}
 
 
-async def handle_records(exchange: Exchange, gate: Gate, path: str) -> None:
+async def handle_records(exchange: Exchange, door: TableDoor, path: str) -> None:
     """Answer a request; `path` is what follows `/v1/data/` or, in the shorthand, `/v1/`."""
     name, _, id = path.partition("/")
     if not name or "/" in id:
@@ -25,10 +25,9 @@ async def handle_records(exchange: Exchange, gate: Gate, path: str) -> None:
     allowed = _RECORD_METHODS if is_record else _COLLECTION_METHODS
     if method not in allowed:
         raise MethodNotAllowed(method, allowed)
-    caller = await gate.admit(exchange, data=True, read_token=True)
-    assert exchange.environment is not None
-    records = exchange.environment.services.records
-    access = await records.admit(caller, name, _operation(method, is_record))
+    operation = _operation(method, is_record)
+    admitted = door.remembered(exchange, name, operation)
+    records, access = admitted or await door.admit(exchange, name, operation)
     status = 200
     try:
         if method in ("GET", "HEAD"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bkend.errors import ApiError
+from collections.abc import Sequence
+
+from bkend.errors import ApiError, Detail
 
 
 class TableNotFound(ApiError):
@@ -25,8 +27,8 @@ class PermissionDenied(ApiError):
 
     status, code = 403, "data/permission-denied"
 
-    def __init__(self, operation: str) -> None:
-        super().__init__(f"You do not have permission to {operation} here")
+    def __init__(self, operation: str, details: Sequence[Detail] = ()) -> None:
+        super().__init__(f"You do not have permission to {operation} here", details=details)
 
 
 class SystemTableAccess(ApiError):

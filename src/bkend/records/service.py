@@ -7,7 +7,6 @@ step 6 on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,41 +17,28 @@ from bkend.errors import Detail, ScopeInsufficient
 from bkend.ids import RecordIds
 from bkend.query.errors import InvalidData
 from bkend.query.planner import ListPlan, parse_select, plan_list, query_parameters
+from bkend.records.access import Access, placed, require_writable, unwritable, view_of
 from bkend.records.errors import (
     PermissionDenied,
     RecordNotFound,
     SystemTableAccess,
     TableNotFound,
 )
-from bkend.records.select import select_item, select_items
-from bkend.store import ALWAYS, Delete, Duplicate, Equals, Insert, Missing, Store, Update
-from bkend.store.documents import decode
+from bkend.records.pages import list_body
+from bkend.records.select import shape_item, shape_items
+from bkend.records.system import SystemRecords
+from bkend.store import Conflict, Delete, Duplicate, Insert, Missing, Store, Update
 from bkend.tables.errors import DuplicateValue
 from bkend.tables.models import SYSTEM_TABLES
-from bkend.tables.permissions import Decision, Operation
-from bkend.tables.service import LiveTable, Tables
+from bkend.tables.permissions import Operation
+from bkend.tables.service import Tables
 from bkend.tables.validation import MOST_DETAILS, MalformedBody
-from bkend.tables.view import View
 
 MOST_CREATED = 1000
 _LONGEST_CREATOR = 64
 _REMEMBERED_PLANS = 512
 _LARGEST_ANSWER = 16 * 1024
 _LONGEST_REMEMBERED = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """A caller let in to an operation on a table: all rows (`yes`) or only `own` ones."""
-
-    caller: Caller
-    live: LiveTable
-    decision: Decision
-
-    @property
-    def collection(self) -> str:
-        """The collection of the table's rows."""
-        return self.live.table.collection
 
 
 class Records:
@@ -63,58 +49,77 @@ class Records:
         self._tables = tables
         self._clock = clock
         self._ids = ids
+        self._system = SystemRecords(store)
 
     async def admit(self, caller: Caller, name: str, operation: Operation) -> Access:
         """Scope, system table, existence, permission: steps 6 to 9 of §1.3, before any body."""
         if not caller.key.allows(name, operation):
             raise ScopeInsufficient(f"{name}:{operation}")
-        if name in SYSTEM_TABLES or name.startswith("_"):
-            if name in SYSTEM_TABLES or caller.group != "admin":
+        standing = caller.standing
+        if name in SYSTEM_TABLES:
+            if standing.group != "admin" or operation not in ("read", "list"):
                 raise SystemTableAccess
+            return Access(caller, self._system.table(name), "yes", standing)
+        live = self._tables.cached(name) or await self._tables.get(name)
+        closed = live is None or not live.permissions.are_configured
+        if closed and name.startswith("_") and standing.group != "admin":
+            raise SystemTableAccess
+        if live is None:
             raise TableNotFound(name)
-        table = self._tables.cached(name) or await self._tables.get(name)
-        if table is None:
-            raise TableNotFound(name)
-        signed_in = caller.identity is not None
-        decision = table.permissions.decide(operation, caller.group, signed_in=signed_in)
+        decision = live.permissions.decide(operation, standing)
         if decision == "no":
             raise PermissionDenied(operation)
-        return Access(caller, table, decision)
+        return Access(caller, live, decision, standing)
 
     # -- read -------------------------------------------------------------------------------
 
     async def get(self, access: Access, id: str, query_string: str) -> bytes:
         """One record."""
         select = parse_select(query_parameters(query_string)) if query_string else None
+        if access.live.table.name in SYSTEM_TABLES:
+            return await self._system.get(access.live.table.name, id, select)
         body = await self._store.get(access.collection, id)
         if body is None:
             raise RecordNotFound
-        if access.decision == "own":
-            _require_own(body, access.caller, "read")
-        return body if select is None else select_item(body, select)
+        if access.decision == "own" and not access.owns(body):
+            raise PermissionDenied("read")
+        return shape_item(body, access.shape, select)
 
     async def list(self, access: Access, query_string: str) -> bytes:
-        """A page with its pagination; small ones are kept until the table's rows change."""
-        live, decision = access.live, access.decision
-        owner = access.caller.user_id if decision == "own" else ""
-        key = (decision, owner, query_string)
+        """A page with its pagination; small ones are kept until the table's rows change.
+
+        Plans and answers are kept by what the caller may see: callers who see the same share
+        them, and what is a user's own stays under the user's id.
+        """
+        live, sight = access.live, access.sight
+        if live.table.name in SYSTEM_TABLES:
+            return await self._system.list(live.table.name, query_string)
+        owner = access.caller.user_id if sight.personal else ""
+        key = (sight.number, owner, query_string)
         counter = self._store.changes(access.collection)
         answered = live.answers.get(key)
         if answered is not None and answered[0] == counter:
             return answered[1]
         plan: ListPlan | None = live.plans.get(key)
         if plan is None:
-            rows = Equals(("createdBy",), owner) if decision == "own" else ALWAYS
-            plan = plan_list(live.table, View(owner, rows), query_string)
+            plan = self._plan(access, (sight.number, owner), query_string)
             if len(query_string) <= _LONGEST_REMEMBERED:
                 _remember(live.plans, key, plan)
         page = await self._store.find(plan.find)
-        items = page.items if plan.select is None else select_items(page.items, plan.select)
-        body = _list_body(items, page.total, plan)
+        items = shape_items(page.items, access.shape, plan.select)
+        body = list_body(items, page.total, plan)
         keeps = self._store.counts_every_change and len(body) <= _LARGEST_ANSWER
         if keeps and len(query_string) <= _LONGEST_REMEMBERED:
             _remember(live.answers, key, (counter, body))
         return body
+
+    def _plan(self, access: Access, seen: tuple[int, str], query_string: str) -> ListPlan:
+        live = access.live
+        view = live.views.get(seen)
+        if view is None:
+            view = view_of(access)
+            _remember(live.views, seen, view)
+        return plan_list(live.table, view, query_string)
 
     # -- write ------------------------------------------------------------------------------
 
@@ -125,6 +130,7 @@ class Records:
             return await self._create_many(access, given)
         if not isinstance(given, dict):
             raise InvalidData("The body is a JSON object, or an array of objects")
+        require_writable(unwritable(access, "create"), [("", given)], own=True)
         try:
             fields, problems = access.live.validator.create(given)
         except MalformedBody as error:
@@ -139,11 +145,12 @@ class Records:
         except Duplicate as error:
             raise _duplicate(error) from error
         assert isinstance(stored, bytes)
-        return stored
+        return shape_item(stored, access.shape, None)
 
     async def _create_many(self, access: Access, given: Sequence[Any]) -> bytes:
         if not 1 <= len(given) <= MOST_CREATED:
             raise InvalidData(f"An array body holds 1 to {MOST_CREATED} objects")
+        require_writable(unwritable(access, "create"), placed(given), own=True)
         now = self._clock.now_ms()
         problems: list[Detail] = []
         inserts: list[Insert] = []
@@ -168,7 +175,9 @@ class Records:
             stored = await self._store.commit(inserts)
         except Duplicate as error:
             raise _duplicate(error, f"[{error.position}].") from error
-        return b"[" + b",".join(body for body in stored if isinstance(body, bytes)) + b"]"
+        shape = access.shape
+        bodies = (shape_item(body, shape, None) for body in stored if isinstance(body, bytes))
+        return b"[" + b",".join(bodies) + b"]"
 
     async def update(self, access: Access, id: str, body: bytes) -> bytes:
         """The listed fields replaced whole, the others kept (20 §4.5)."""
@@ -178,35 +187,42 @@ class Records:
         stored = await self._store.get(access.collection, id)
         if stored is None:
             raise RecordNotFound
-        if access.decision == "own":
-            _require_own(stored, access.caller, "update")
+        columns = unwritable(access, "update")
+        by_owner = access.decision == "own" or bool(columns.own_only)
+        own = by_owner and access.owns(stored)
+        if access.decision == "own" and not own:
+            raise PermissionDenied("update")
+        require_writable(columns, [("", given)], own=own)
         try:
             fields, problems = access.live.validator.update(given)
         except MalformedBody as error:
             raise InvalidData(error.detail["message"], [error.detail]) from None
         if problems:
             raise InvalidData(problems[0]["message"], problems)
-        change = Update(access.collection, id, set=fields, updated_at=self._clock.now_ms())
+        # What was judged on the record as it was must hold of the one that is changed.
+        guard = access.is_own if own else None
+        now = self._clock.now_ms()
+        change = Update(access.collection, id, set=fields, updated_at=now, guard=guard)
         try:
             [updated] = await self._store.commit([change])
         except Missing:
             raise RecordNotFound from None
+        except Conflict:
+            raise PermissionDenied("update") from None
         except Duplicate as error:
             raise _duplicate(error) from error
         assert isinstance(updated, bytes)
-        return updated
+        return shape_item(updated, access.shape, None)
 
     async def delete(self, access: Access, id: str) -> bytes:
         """Remove the record for good (20 §4.6)."""
-        if access.decision == "own":
-            stored = await self._store.get(access.collection, id)
-            if stored is None:
-                raise RecordNotFound
-            _require_own(stored, access.caller, "delete")
+        guard = access.is_own if access.decision == "own" else None
         try:
-            await self._store.commit([Delete(access.collection, id)])
+            await self._store.commit([Delete(access.collection, id, guard=guard)])
         except Missing:
             raise RecordNotFound from None
+        except Conflict:
+            raise PermissionDenied("delete") from None
         return b'{"success":true}'
 
 
@@ -234,11 +250,6 @@ def _creator(caller: Caller, body: dict[str, Any]) -> str:
     return ""
 
 
-def _require_own(body: bytes, caller: Caller, operation: str) -> None:
-    if not caller.user_id or decode(body)["createdBy"] != caller.user_id:
-        raise PermissionDenied(operation)
-
-
 def _placed(detail: Detail, place: int) -> Detail:
     return {**detail, "field": f"[{place}].{detail['field']}"}
 
@@ -248,22 +259,3 @@ def _duplicate(error: Duplicate, prefix: str = "") -> DuplicateValue:
     message = f"{names} must be unique; this value is already there"
     detail: Detail = {"field": prefix + names, "rule": "unique", "message": message}
     return DuplicateValue(message, details=[detail])
-
-
-def _list_body(items: bytes, total: int, plan: ListPlan) -> bytes:
-    has_next = b"true" if plan.offset + plan.limit < total else b"false"
-    has_prev = b"true" if plan.offset > 0 else b"false"
-    return (
-        b'{"items":%b,"pagination":{"total":%d,"page":%d,"limit":%d,"totalPages":%d,'
-        b'"hasNext":%b,"hasPrev":%b,"hasNextPage":%b,"hasPrevPage":%b}}'
-    ) % (
-        items,
-        total,
-        plan.page,
-        plan.limit,
-        -(-total // plan.limit),
-        has_next,
-        has_prev,
-        has_next,
-        has_prev,
-    )

@@ -6,6 +6,7 @@ The stored bytes are the wire bytes (20 §1, §2), so a read forwards them witho
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -23,7 +24,12 @@ _EXPONENT = b"e+"
 def format_time(milliseconds: int) -> str:
     """Milliseconds since 1970 as `2025-01-15T10:30:00.000Z` (00 §3)."""
     seconds, millis = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{millis:03d}Z"
+    return f"{_to_the_second(seconds)}.{millis:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def parse_time(text: str) -> int:

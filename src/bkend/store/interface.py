@@ -106,9 +106,6 @@ class Store(Protocol):
     def listen(self, listener: Listener) -> None:
         """Call `listener(collection, ids)` after each change; ids None means "anything"."""
 
-    def refresh(self) -> None:
-        """Notice what other processes changed; cheap enough for every request."""
-
     async def check_integrity(self) -> list[str]:
         """Problems the engine finds in its own files; empty when all is well."""
 
@@ -125,6 +122,10 @@ class Database(Protocol):
 
     async def drop_environment(self, environment_id: str) -> None:
         """Remove the environment's store for good."""
+
+    def refresh(self) -> None:
+        """Notice in every open store what other processes changed; cheap enough for every
+        request."""
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless a read and the write path work."""

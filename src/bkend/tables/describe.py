@@ -112,6 +112,37 @@ def describe_permissions(
     return "; ".join(parts)
 
 
+def describe_expressions(old: dict[str, str] | None, new: dict[str, str] | None) -> str:
+    """What differs: `read: user & self; list: no longer, permissions apply`."""
+    if not new:
+        return "none, permissions apply"
+    before = old or {}
+    changed = [word for word in OPERATIONS if new.get(word) != before.get(word)]
+    return "; ".join(f"{word}: {new.get(word, 'none, permissions apply')}" for word in changed)
+
+
+def describe_columns(
+    old: dict[str, dict[str, str]] | None, new: dict[str, dict[str, str]] | None
+) -> str:
+    """What differs: `secret read admin, write admin; mail open`."""
+    before, after = old or {}, new or {}
+    if not after:
+        return "none, every column is as open as its record"
+    parts: list[str] = []
+    for name in dict.fromkeys((*after, *before)):
+        if after.get(name) != before.get(name):
+            rules = ", ".join(f"{part} {text}" for part, text in after.get(name, {}).items())
+            parts.append(f"{name} {rules or 'open'}")
+    return "; ".join(parts)
+
+
+def describe_row_filters(new: list[dict[str, Any]] | None) -> str:
+    """`public {"published":true}; self {}`."""
+    if not new:
+        return "none, lists show every row that may be read"
+    return "; ".join(f"{rule['expression']} {_value(rule['filter'])}" for rule in new)
+
+
 def _granted(operations: dict[str, bool]) -> str:
     """The operations that are true, and `list` when it is denied against `read`."""
     words = [word for word in OPERATIONS if operations.get(word)]

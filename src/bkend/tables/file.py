@@ -2,41 +2,47 @@
 
 The file declares what should be. What it leaves out of a table is not declared: `permissions`,
 `indexes`, `fields`, `displayName` or `description` that do not stand there stay as they are in an
-existing table; a new table gets none, and permissions that are not configured (21 §7). `strict`
-belongs to `fields`: where fields stand without it, the table is not strict. `permissions: null`
-means "not configured" again. Tables that the file does not name are left alone.
+existing table, and so does each of `expressionPermissions`, `columnPermissions` and `rowFilters`; a
+new table gets none, and permissions that are not configured (21 §7). `strict` belongs to `fields`:
+where fields stand without it, the table is not strict. A permission part that is `null` means "not
+configured" again. Tables that the file does not name are left alone.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from bkend.errors import ApiError, Detail
 from bkend.tables.declared import LEFT_OUT, DeclaredTable, FileProblem, Undeclared
 from bkend.tables.errors import InvalidPermissions, InvalidSchema
 from bkend.tables.lines import column_line, permission_line
 from bkend.tables.models import TABLE_NAME, is_reserved
-from bkend.tables.permissions import check_permissions
+from bkend.tables.parts import PARTS, check_columns, check_expressions, check_permissions
+from bkend.tables.permissions import is_expression_map
+from bkend.tables.row_filters import FilterCheck
 from bkend.tables.schema import canonical_schema
 from bkend.tables.source import Node, SourceProblem, read_source
 
+T = TypeVar("T")
+
 VERSION = 1
-_TABLE_KEYS = ("fields", "indexes", "permissions", "strict", "displayName", "description")
-_NOT_YET = ("expressionPermissions", "columnPermissions", "rowFilters")
+_TABLE_KEYS = ("fields", "indexes", *PARTS, "strict", "displayName", "description")
 
 
-def read_tables(text: bytes, name: str = "bkend.yaml") -> list[DeclaredTable]:
+def read_tables(
+    text: bytes, name: str = "bkend.yaml", check_filter: FilterCheck | None = None
+) -> list[DeclaredTable]:
     """The tables that the text declares; `name` is what problems call the file.
 
-    Raises FileProblem with every problem found.
+    `check_filter` looks at the filters of row filters. Raises FileProblem with every problem found.
     """
     try:
         root = read_source(text)
     except SourceProblem as problem:
         raise FileProblem(name, [(problem.line, str(problem))]) from None
-    reader = _Reader(name)
+    reader = _Reader(name, check_filter)
     tables = reader.document(root)
     if reader.problems:
         raise FileProblem(name, reader.problems)
@@ -46,8 +52,9 @@ def read_tables(text: bytes, name: str = "bkend.yaml") -> list[DeclaredTable]:
 class _Reader:
     """Walks the document and collects every problem with its line."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, check_filter: FilterCheck | None) -> None:
         self.file = file
+        self.check_filter = check_filter
         self.problems: list[tuple[int, str]] = []
 
     def problem(self, node: Node, message: str) -> None:
@@ -70,7 +77,7 @@ class _Reader:
             self._table_names(tables.entries)
             found = [self._table(name, node) for name, node in tables.entries.items()]
             for table in found:
-                self._indexes(table)
+                self._against_columns(table)
             return found
         elif tables.plain() is not None:
             self.problem(tables, "tables maps names to their definitions")
@@ -95,9 +102,11 @@ class _Reader:
     def _table(self, name: str, node: Node) -> DeclaredTable:
         if node.entries is None and node.plain() is not None:
             self.problem(node, f"table {name} is a mapping with fields, indexes and permissions")
-        self._unknown_keys(node, _TABLE_KEYS, f"in table {name}", _NOT_YET)
+        self._unknown_keys(node, _TABLE_KEYS, f"in table {name}")
         strict = self._strict(node)
         indexes = node.child("indexes")
+        permissions, expressions = self._permissions(node)
+        row_filters = node.child("rowFilters")
         return DeclaredTable(
             file=self.file,
             source=node,
@@ -105,7 +114,11 @@ class _Reader:
             schema=self._schema(node, strict),
             strict=strict,
             indexes=LEFT_OUT if indexes is None else _or_empty(indexes.plain(), []),
-            permissions=self._permissions(node),
+            permissions=permissions,
+            expression_permissions=expressions,
+            column_permissions=self._part(node, "columnPermissions", check_columns),
+            row_filters=LEFT_OUT if row_filters is None else row_filters.plain(),
+            check_filter=self.check_filter,
             display_name=self._label(node, "displayName"),
             description=self._label(node, "description"),
         )
@@ -134,22 +147,29 @@ class _Reader:
             self.problem(fields, "strict: false contradicts additionalProperties: false")
         return schema
 
-    def _indexes(self, table: DeclaredTable) -> None:
-        """Check the indexes against the columns, where the file declares these."""
+    def _against_columns(self, table: DeclaredTable) -> None:
+        """Check indexes and row filters against the columns, where the file declares these."""
         if table.schema is not LEFT_OUT:
-            try:
-                table.definition(None)
-            except FileProblem as problem:
-                self.problems += problem.problems
+            self.problems += table.problems()
 
-    def _permissions(self, table: Node) -> dict[str, dict[str, bool]] | Undeclared | None:
-        permissions = table.child("permissions")
-        if permissions is None:
+    def _permissions(self, table: Node) -> tuple[Any, Any]:
+        """Boolean mode and expressions, which may stand under `permissions` as well (21 §1)."""
+        expressions = self._part(table, "expressionPermissions", check_expressions)
+        node = table.child("permissions")
+        if node is None or not is_expression_map(node.plain()):
+            return self._part(table, "permissions", check_permissions), expressions
+        if table.child("expressionPermissions") is not None:
+            self.problem(node, "permissions holds expressions; expressionPermissions does so too")
+        return LEFT_OUT, self._part(table, "permissions", check_expressions)
+
+    def _part(self, table: Node, key: str, check: Callable[[Any], T]) -> T | Undeclared:
+        node = table.child(key)
+        if node is None:
             return LEFT_OUT
         try:
-            return check_permissions(permissions.plain())
+            return check(node.plain())
         except InvalidPermissions as error:
-            self._details(error, lambda detail: permission_line(permissions, detail))
+            self._details(error, lambda detail: permission_line(node, detail))
             return LEFT_OUT
 
     def _label(self, table: Node, key: str) -> str | Undeclared | None:
@@ -162,13 +182,9 @@ class _Reader:
         self.problem(node, f"{key} is a text")
         return LEFT_OUT
 
-    def _unknown_keys(
-        self, node: Node, known: Iterable[str], place: str, later: Iterable[str] = ()
-    ) -> None:
+    def _unknown_keys(self, node: Node, known: Iterable[str], place: str) -> None:
         for key, child in (node.entries or {}).items():
-            if key in later:
-                self.problem(child, f"{key} is not supported by this version")
-            elif key not in known:
+            if key not in known:
                 near = difflib.get_close_matches(key, list(known), 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 self.problem(child, f"unknown key {key!r} {place}{hint}")

@@ -8,6 +8,8 @@ from bkend.errors import Detail
 from bkend.tables.source import Node
 
 _STEP = re.compile(r"\[(\d*)\]|([^.\[\]]+)")
+_PLACE = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_PARTS = ("expressionPermissions", "columnPermissions", "rowFilters")
 _OTHER_NAMES = {
     "default": ("defaultValue",),
     "enum": ("values",),
@@ -47,10 +49,13 @@ def index_line(indexes: Node, detail: Detail) -> int:
 
 
 def permission_line(permissions: Node, detail: Detail) -> int:
-    """The line of a problem of `check_permissions`; its `field` is `group` or `group.operation`."""
+    """The line of a problem in a permission part; its `field` is `group.operation`, or begins with
+    the part's own name: `columnPermissions.title.read`, `rowFilters[2].filter`."""
+    field = detail["field"]
+    part = next((name for name in _PARTS if field.startswith(name)), "")
     node = permissions
-    for name in detail["field"].split(".", 1):
-        node = node.child(name) or node
+    for number, name in _PLACE.findall(field[len(part) :]):
+        node = (_numbered(node, int(number)) if number else node.child(name)) or node
     return node.line
 
 

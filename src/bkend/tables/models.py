@@ -26,7 +26,8 @@ OPERATIONS = ("create", "read", "update", "delete", "list")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table's definition. `schema` is canonical; `permissions` None means not configured."""
+    """One table's definition. `schema` is canonical; of the permission parts, None means not
+    configured. `revision` counts the changes of the document."""
 
     id: str
     name: str
@@ -37,6 +38,10 @@ class Table:
     description: str | None
     schema_version: int
     index_version: int
+    expression_permissions: dict[str, str] | None = None
+    column_permissions: dict[str, dict[str, str]] | None = None
+    row_filters: list[dict[str, Any]] | None = None
+    revision: int = 0
 
     @property
     def collection(self) -> str:
@@ -75,6 +80,10 @@ def table_from(body: bytes) -> Table:
         description=held["description"],
         schema_version=held["schemaVersion"],
         index_version=held["indexVersion"],
+        expression_permissions=held.get("expressionPermissions"),
+        column_permissions=held.get("columnPermissions"),
+        row_filters=held.get("rowFilters"),
+        revision=held.get("revision", 0),
     )
 
 

@@ -11,8 +11,11 @@ from bkend.tables.declared import DeclaredTable
 from bkend.tables.describe import (
     describe_change,
     describe_column,
+    describe_columns,
+    describe_expressions,
     describe_index,
     describe_permissions,
+    describe_row_filters,
     same_column,
 )
 from bkend.tables.errors import TableExists
@@ -28,6 +31,9 @@ Action: TypeAlias = Literal[
     "replaceIndex",
     "removeIndex",
     "setPermissions",
+    "setExpressionPermissions",
+    "setColumnPermissions",
+    "setRowFilters",
     "setStrict",
     "setLabels",
 ]
@@ -110,6 +116,23 @@ def _creation(definition: Definition) -> list[Step]:
     if definition.permissions is not None:
         detail = describe_permissions(None, definition.permissions)
         steps.append(Step(name, "setPermissions", "", detail))
+    return steps + _rule_steps(name, None, definition)
+
+
+def _rule_steps(name: str, held: Table | None, wanted: Definition) -> list[Step]:
+    """The permission parts besides boolean mode, where they differ."""
+    steps: list[Step] = []
+    columns = held.column_permissions if held else None
+    expressions = held.expression_permissions if held else None
+    filters = held.row_filters if held else None
+    if expressions != wanted.expression_permissions:
+        detail = describe_expressions(expressions, wanted.expression_permissions)
+        steps.append(Step(name, "setExpressionPermissions", "", detail))
+    if columns != wanted.column_permissions:
+        detail = describe_columns(columns, wanted.column_permissions)
+        steps.append(Step(name, "setColumnPermissions", "", detail))
+    if filters != wanted.row_filters:
+        steps.append(Step(name, "setRowFilters", "", describe_row_filters(wanted.row_filters)))
     return steps
 
 
@@ -119,6 +142,7 @@ async def _steps(tables: Tables, held: Table, wanted: Definition) -> list[Step]:
     if held.permissions != wanted.permissions:
         detail = describe_permissions(held.permissions, wanted.permissions)
         steps.append(Step(held.name, "setPermissions", "", detail))
+    steps += _rule_steps(held.name, held, wanted)
     strict = wanted.schema.get("additionalProperties") is False
     if held.strict != strict:
         detail = "undeclared fields are refused" if strict else "undeclared fields are accepted"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import orjson
@@ -12,6 +12,7 @@ from bkend.clock import Clock
 from bkend.ids import prefixed
 from bkend.store import (
     ALWAYS,
+    Check,
     Collection,
     Compare,
     Delete,
@@ -27,6 +28,7 @@ from bkend.store import (
     Sort,
     Store,
     Update,
+    all_of,
     any_of,
 )
 from bkend.tables.errors import (
@@ -44,8 +46,10 @@ from bkend.tables.models import (
     is_reserved,
     table_from,
 )
+from bkend.tables.parts import columns_without
 from bkend.tables.permissions import Permissions
 from bkend.tables.validation import RowValidator
+from bkend.tables.view import View
 
 Erased: TypeAlias = Callable[[int], None]
 """Told how many rows have been gone through so far."""
@@ -63,6 +67,9 @@ class Definition:
     permissions: dict[str, dict[str, bool]] | None = None
     display_name: str | None = None
     description: str | None = None
+    expression_permissions: dict[str, str] | None = None
+    column_permissions: dict[str, dict[str, str]] | None = None
+    row_filters: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,8 @@ class LiveTable:
     validator: RowValidator
     plans: dict[Any, Any] = field(default_factory=dict)
     """Compiled list queries of this version, owned by the records service."""
+    views: dict[Any, View] = field(default_factory=dict)
+    """What requesters may see of this version's rows, likewise."""
     answers: dict[Any, tuple[int, bytes]] = field(default_factory=dict)
     """Bodies of small lists with the change counter they were true at, likewise."""
 
@@ -108,7 +117,7 @@ class Tables:
         if not found or found[0]["tableName"] != name:
             return None
         table = table_from(orjson.dumps(found[0]))
-        live = LiveTable(table, Permissions(table.permissions), RowValidator(table.schema))
+        live = LiveTable(table, Permissions(table), RowValidator(table.schema))
         if self._store.changes(TABLES) == counter:
             self._live[name] = live
         return live
@@ -141,6 +150,7 @@ class Tables:
             "nameKey": definition.name.lower(),
             "schemaVersion": 1,
             "indexVersion": 1,
+            "revision": 1,
             **_fields(definition),
         }
         try:
@@ -169,10 +179,18 @@ class Tables:
 
         Values of removed columns are erased from every row: before the new version is written, so
         that a change that was cut short is found and finished by the next one, and of rows written
-        meanwhile after it. Raises DuplicateValue when a unique index meets duplicates; nothing is
-        changed then.
+        meanwhile after it. Column permissions of removed columns go too, so that they do not hold
+        for a later column of that name. Raises DuplicateValue when a unique index meets duplicates,
+        nothing is changed then; and Conflict when `table` is not what is stored any more.
         """
-        changes = _fields(definition)
+        kept = definition.schema["properties"]
+        removed = [name for name in table.schema["properties"] if name not in kept]
+        column_permissions = columns_without(definition.column_permissions, removed)
+        definition = replace(definition, column_permissions=column_permissions)
+        guard = Equals(("revision",), table.revision or None)
+        is_current = all_of(Equals(("id",), table.id), guard)
+        await self._store.commit([Check(TABLES, is_current, at_least=1)])
+        changes = {**_fields(definition), "revision": table.revision + 1}
         operations: list[Operation] = []
         now = self._clock.now_ms()
         if definition.schema != table.schema:
@@ -184,11 +202,8 @@ class Tables:
             version = table.index_version + 1
             changes["indexVersion"] = version
             operations.append(_index_version(table.id, version, definition, now, author))
-        kept = definition.schema["properties"]
-        removed = [name for name in table.schema["properties"] if name not in kept]
         if removed:
             await self.erase(table, removed, erased)
-        guard = Equals(("schemaVersion",), table.schema_version)
         results = await self._store.commit(
             [Update(TABLES, table.id, set=changes, updated_at=now, guard=guard), *operations]
         )
@@ -264,6 +279,9 @@ def _fields(definition: Definition) -> dict[str, Any]:
         "schema": definition.schema,
         "indexes": [index_shape(index) for index in definition.indexes],
         "permissions": definition.permissions,
+        "expressionPermissions": definition.expression_permissions,
+        "columnPermissions": definition.column_permissions,
+        "rowFilters": definition.row_filters,
         "displayName": definition.display_name,
         "description": definition.description,
     }

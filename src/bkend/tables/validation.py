@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -43,6 +43,7 @@ _KINDS = {
     "array": "an array",
     "mixed": "a value",
 }
+_TO_CLEAN = {float, dict, list}
 _Problems: TypeAlias = list[tuple[str, Detail]]
 """Details, each with the top-level field it belongs to."""
 _LEAST_TIME = parse_time("0001-01-01T00:00:00Z")
@@ -82,7 +83,7 @@ class RowValidator:
         System fields are dropped, defaults put in, dates and numbers brought to wire form.
         Raises MalformedBody.
         """
-        fields = clean(body)
+        fields = clean(body, self._order)
         for name, default in self._defaults.items():
             if name not in fields:
                 fields[name] = orjson.loads(default)
@@ -90,7 +91,7 @@ class RowValidator:
 
     def update(self, body: dict[str, Any]) -> tuple[dict[str, Any], list[Detail]]:
         """The listed fields to store for an existing row, and what is wrong with them."""
-        return self._check(clean(body), creating=False)
+        return self._check(clean(body, self._order), creating=False)
 
     def _check(
         self, fields: dict[str, Any], *, creating: bool
@@ -193,15 +194,19 @@ class RowValidator:
                 return "is not valid"
 
 
-def clean(body: dict[str, Any]) -> dict[str, Any]:
-    """The body without system fields, names and depth checked, numbers in wire form (20 §2, §3)."""
+def clean(body: dict[str, Any], declared: Container[str] = ()) -> dict[str, Any]:
+    """The body without system fields, names and depth checked, numbers in wire form (20 §2, §3).
+
+    The names of declared columns are known to be good.
+    """
     fields: dict[str, Any] = {}
     for name, value in body.items():
-        if name in SYSTEM_FIELDS or name == "_id":
-            continue
-        if "." in name:
-            raise MalformedBody(_name_detail(name, name))
-        _check_name(name, name)
+        if name not in declared:
+            if name in SYSTEM_FIELDS or name == "_id":
+                continue
+            if "." in name:
+                raise MalformedBody(_name_detail(name, name))
+            _check_name(name, name)
         kind = type(value)
         if kind is float:
             value = wire_number(value)
@@ -225,6 +230,8 @@ def _clean_nested(value: Any, path: str, depth: int) -> Any:
             else (wire_number(item) if type(item) is float else item)
             for name, item in value.items()
         }
+    if _TO_CLEAN.isdisjoint(map(type, value)):
+        return value
     return [
         _clean_nested(item, f"{path}[{place}]", depth + 1)
         if type(item) in (dict, list)

@@ -14,15 +14,19 @@ from bkend.store.conditions import (
     And,
     Compare,
     Condition,
+    Contains,
     Equals,
     Exists,
+    Matches,
+    Mentions,
     Never,
     Not,
     OneOf,
     Or,
     Path,
 )
-from bkend.store.documents import parse_time, wire_number
+from bkend.store.documents import parse_time
+from bkend.store.sqlite.numbers import stored_number
 from bkend.store.sqlite.paths import (
     extract,
     is_safe,
@@ -32,19 +36,21 @@ from bkend.store.sqlite.paths import (
     through_array,
     type_of,
 )
+from bkend.store.sqlite.screens import folded_screen, pattern_screen
+from bkend.store.text import compile_pattern
 
 _TIME_COLUMNS = frozenset({"created_at", "updated_at"})
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 # Values of one class stand together in SQLite's order: numbers, then text. This bounds both.
 _FIRST_TEXT = "''"
-LARGEST_INTEGER = 2**63 - 1
 
 Holding: TypeAlias = Literal["plain", "flat", "any"]
 """What a path holds throughout the collection, as its index shows: null, numbers and strings
 only (plain); also booleans (flat); or arrays and objects, or no index that could tell (any)."""
 
-_Test: TypeAlias = Callable[[str, str], str]
-"""The SQL test of one candidate, given the expressions for its JSON type and its value."""
+_Test: TypeAlias = Callable[[str], dict[str, str]]
+"""The SQL tests of one candidate by its JSON type, given the expression for its value; values of
+other types fail."""
 
 
 @dataclass(slots=True)
@@ -80,6 +86,13 @@ class Compiler:
                 return self._compare(path, _OPERATORS[operator], value)
             case Exists(path):
                 return self._some_node(path) if system_column(path) is None else "1"
+            case Matches(path, pattern, flags):
+                return self._matches(path, pattern, flags)
+            case Contains(path, text):
+                screen = folded_screen(text, self.bind)
+                return self._some_text(path, f"text_contains(%s,{self.bind(text)})", screen)
+            case Mentions(text, without):
+                return self._mentions(text, without)
 
     # -- leaves ---------------------------------------------------------------------------
 
@@ -124,26 +137,24 @@ class Compiler:
         return _join(" OR ", [part for part in parts if part != "0"], "0")
 
     def _candidate_test(self, wanted: _Wanted) -> _Test | None:
-        kinds = ["'true'" if value else "'false'" for value in wanted.booleans]
-        if wanted.null:
-            kinds.append("'null'")
         strings = self._listed(wanted.strings)
         numbers = self._listed(wanted.numbers)
         literals = self.bind(f"[{','.join(wanted.literals)}]") if wanted.literals else ""
 
-        def test(kind: str, value: str) -> str:
-            parts: list[str] = []
-            if kinds:
-                parts.append(f"{kind} IN ({','.join(kinds)})")
+        def test(value: str) -> dict[str, str]:
+            tests = {"true" if boolean else "false": "1" for boolean in wanted.booleans}
+            if wanted.null:
+                tests["null"] = "1"
             if strings:
-                parts.append(f"({kind}='text' AND {value}{strings})")
+                tests["text"] = f"{value}{strings}"
             if numbers:
-                parts.append(f"({kind} IN ('integer','real') AND {value}{numbers})")
+                tests["integer"] = tests["real"] = f"{value}{numbers}"
             if literals:
-                parts.append(f"json_among({kind},{value},{literals})")
-            return _join(" OR ", parts, "0")
+                tests["object"] = f"json_among({value},{literals})"
+                tests["array"] = tests["object"]
+            return tests
 
-        return test if kinds or strings or numbers or literals else None
+        return test if test("") else None
 
     def _compare(self, path: Path, operator: str, value: bool | int | float | str) -> str:
         column = system_column(path)
@@ -155,16 +166,40 @@ class Compiler:
         bound, kinds, holding = self.bind(value), _kinds_of(value), self.holding(path)
         if holding == "any":
             return self._some_candidate(
-                path, lambda kind, got: f"({kind} IN ({kinds}) AND {got}{operator}{bound})"
+                path, lambda got: dict.fromkeys(kinds, f"{got}{operator}{bound}")
             )
         expression = extract(path)
         if isinstance(value, bool) or (holding == "flat" and not isinstance(value, str)):
-            return f"({expression}{operator}{bound} AND {type_of(path)} IN ({kinds}))"
+            listed = ",".join(f"'{kind}'" for kind in kinds)
+            return f"({expression}{operator}{bound} AND {type_of(path)} IN ({listed}))"
         if isinstance(value, str):
             edge = f" AND {expression}>={_FIRST_TEXT}" if operator[0] == "<" else ""
         else:
             edge = f" AND {expression}<{_FIRST_TEXT}" if operator[0] == ">" else ""
         return f"({expression}{operator}{bound}{edge})"
+
+    # -- text: Python decides, about documents that a cheap screen lets through ---------------
+
+    def _matches(self, path: Path, pattern: str, flags: str) -> str:
+        compile_pattern(pattern, flags)  # what is malformed is said here, not for some row
+        screen = pattern_screen(pattern, flags, self.bind)
+        exact = f"text_matches(%s,{self.bind(pattern)},{self.bind(flags)})"
+        return self._some_text(path, exact, screen)
+
+    def _some_text(self, path: Path, exact: str, screen: str) -> str:
+        """Whether the exact test holds for some text; times are no texts. CASE, unlike AND,
+        never calls a function in vain."""
+        column = system_column(path)
+        if column is not None:
+            return "0" if column in _TIME_COLUMNS else exact % column
+
+        some = self._some_candidate(path, lambda value: {"text": exact % value})
+        return f"CASE WHEN {screen} THEN {some} ELSE 0 END"
+
+    def _mentions(self, text: str, without: frozenset[str]) -> str:
+        skipped = self.bind(orjson.dumps(sorted(without)).decode())
+        exact = f"text_mentions(doc,{self.bind(text)},{skipped})"
+        return f"CASE WHEN {folded_screen(text, self.bind)} THEN {exact} ELSE 0 END"
 
     def _among(self, expression: str, values: list[Any]) -> str:
         return f"{expression}{self._listed(values)}" if values else "0"
@@ -183,18 +218,15 @@ class Compiler:
     def _some_candidate(self, path: Path, test: _Test) -> str:
         if not is_safe(path):
             return self._some_reached(path, test)
-        kind, place = type_of(path), json_path(path)
-        inside = f"EXISTS(SELECT 1 FROM json_each(doc,{place}) e WHERE {test('e.type', 'e.value')})"
-        direct = f"coalesce({test(kind, extract(path))},0) OR ({kind} IS 'array' AND {inside})"
+        elements = f"json_each(doc,{json_path(path)})"
+        direct = _some_of(type_of(path), extract(path), elements, test)
         if len(path) == 1:
-            return f"({direct})"
+            return direct
         return f"({direct} OR ({through_array(path)} AND {self._some_reached(path, test)}))"
 
     def _some_reached(self, path: Path, test: _Test) -> str:
-        elements = "json_each(CASE n.type WHEN 'array' THEN n.value ELSE '[]' END)"
-        inside = f"EXISTS(SELECT 1 FROM {elements} e WHERE {test('e.type', 'e.value')})"
-        outside = test("n.type", "n.value")
-        return f"EXISTS(SELECT 1 FROM {reached(path, self.bind)} AND ({outside} OR {inside}))"
+        some = _some_of("n.type", "n.value", "json_each(n.value)", test)
+        return f"EXISTS(SELECT 1 FROM {reached(path, self.bind)} AND {some})"
 
     def _some_node(self, path: Path) -> str:
         if not is_safe(path):
@@ -226,7 +258,7 @@ class _Wanted:
                 if _bindable(value) is not None:
                     wanted.strings.append(value)
             elif isinstance(value, (int, float)):
-                number = _number(value)
+                number = stored_number(value)
                 if math.isfinite(number):
                     wanted.numbers.append(number)
             elif value is not None and (literal := _literal(value)) is not None:
@@ -238,23 +270,13 @@ def _bindable(value: Any) -> Any:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int):
-        return _number(value)
+        return stored_number(value)
     if isinstance(value, str) and not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:  # half a surrogate pair: no stored string holds one
             return None
     return value
-
-
-def _number(value: int | float) -> int | float:
-    """The number as SQLite reads it from a document: an integer beyond 64 bits as a float."""
-    if isinstance(value, float) or -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
-        return value
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
 
 
 def _instant(text: str) -> int | None:
@@ -275,7 +297,7 @@ def _literal(value: Any) -> str | None:
 
 def _storable(value: Any) -> Any:
     if type(value) in (int, float):
-        number = _number(value)
+        number = stored_number(value)
         if not math.isfinite(number):
             raise ValueError("too large for a JSON number")
         return number
@@ -286,55 +308,28 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def _kinds_of(value: bool | int | float | str) -> str:
+def _kinds_of(value: bool | int | float | str) -> tuple[str, ...]:
     if isinstance(value, bool):
-        return "'true','false'"
-    return "'text'" if isinstance(value, str) else "'integer','real'"
+        return ("true", "false")
+    return ("text",) if isinstance(value, str) else ("integer", "real")
+
+
+def _some_of(kind: str, value: str, elements: str, test: _Test) -> str:
+    """The test of a value and, if it is an array, of its elements. The type is asked once: of
+    all that such a test does, looking into the document takes the longest."""
+    tests = test(value)
+    inside = f"EXISTS(SELECT 1 FROM {elements} e WHERE {_case('e.type', test('e.value'))})"
+    itself = tests.get("array")
+    tests["array"] = f"({itself} OR {inside})" if itself else inside
+    return _case(kind, tests)
+
+
+def _case(kind: str, tests: dict[str, str]) -> str:
+    cases = " ".join(f"WHEN '{name}' THEN {test}" for name, test in tests.items())
+    return f"CASE {kind} {cases} ELSE 0 END"
 
 
 def _join(glue: str, parts: list[str], empty: str) -> str:
     if len(parts) == 1:
         return parts[0]
     return f"({glue.join(parts)})" if parts else empty
-
-
-def json_among(*arguments: Any) -> int:
-    """SQL function (type, value, literals): whether a JSON object or array equals one of the
-    literals, in any key order."""
-    kind, value, literals = arguments
-    if kind not in ("object", "array"):
-        return 0
-    held = _classed(orjson.loads(value))
-    return int(any(held == _classed(literal) for literal in orjson.loads(literals)))
-
-
-def json_canonical(*arguments: Any) -> str:
-    """SQL function: one text for all equal objects or arrays, whatever the order of their keys
-    and the spelling of their numbers."""
-    value = _spelt_alike(orjson.loads(arguments[0]))
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def _spelt_alike(value: Any) -> Any:
-    if isinstance(value, float):
-        return wire_number(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _number(value)
-    if isinstance(value, dict):
-        return {key: _spelt_alike(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_spelt_alike(item) for item in value]
-    return value
-
-
-def _classed(value: Any) -> Any:
-    """The value with booleans set apart from 0 and 1, which Python calls equal."""
-    if isinstance(value, bool):
-        return ("boolean", value)
-    if isinstance(value, int):
-        return _number(value)
-    if isinstance(value, dict):
-        return {key: _classed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_classed(item) for item in value]
-    return value

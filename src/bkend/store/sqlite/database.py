@@ -31,6 +31,7 @@ class SqliteDatabase:
         self._serving = serving
         self._lock = lock
         self._outside = outside
+        self._outside_seen = outside.raw
         self._pool = ThreadPoolExecutor(_READER_THREADS, thread_name_prefix="reader")
         self._environments: dict[str, SqliteStore] = {}
         self._opening = asyncio.Lock()
@@ -91,6 +92,15 @@ class SqliteDatabase:
                 await store.close()
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+    def refresh(self) -> None:
+        seen = self._outside_seen
+        if self._outside.raw == seen and not seen[0] % 2:
+            return
+        if self._outside.settled():
+            self._outside_seen = self._outside.raw
+        for store in [self.control, *self._environments.values()]:
+            store.refresh()
 
     def _environment_file(self, environment_id: str) -> Path:
         if not _ENVIRONMENT_ID.match(environment_id):

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 
 from bkend.store.errors import StoreRefused, StoreUnavailable
-from bkend.store.sqlite.compile import json_among, json_canonical
+from bkend.store.sqlite import functions
 
 OLDEST_SQLITE = (3, 51, 3)
 _BUSY_MILLISECONDS = 10_000
@@ -56,8 +56,7 @@ def open_file(path: Path) -> apsw.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
-        connection.create_scalar_function("json_among", json_among, 3, deterministic=True)
-        connection.create_scalar_function("json_canonical", json_canonical, 1, deterministic=True)
+        functions.register(connection)
         if connection.readonly("main"):
             raise StoreRefused(f"{path} is read-only; its owner must be the user that serves it")
     except (apsw.Error, OSError, StoreRefused) as error:

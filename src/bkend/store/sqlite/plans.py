@@ -9,8 +9,9 @@ import apsw
 
 from bkend.store.conditions import Condition, Path
 from bkend.store.interface import Find
-from bkend.store.sqlite.compile import LARGEST_INTEGER, Compiler, Holding
+from bkend.store.sqlite.compile import Compiler, Holding
 from bkend.store.sqlite.ddl import Physical
+from bkend.store.sqlite.numbers import LARGEST_INTEGER
 from bkend.store.sqlite.order import order_by
 from bkend.store.sqlite.paths import odd_class
 
@@ -41,6 +42,7 @@ class Planner:
 
     def __init__(self, physical: Physical) -> None:
         self.physical = physical
+        self.by_id = f"SELECT CAST(doc AS BLOB) FROM {physical.table} WHERE id=?"
         self._odd_index = physical.indexed_paths
         self._holding: dict[Path, Holding] = {}
         self._holding_at = -1

@@ -111,6 +111,19 @@ class Reader:
         finally:
             self._deadline = math.inf
 
+    def value(self, sql: str, values: tuple[Any, ...]) -> Any:
+        """The first value of a query that is quick by its nature, so outside any budget."""
+        if not self._hold or self.checkpointing:
+            return self.inline(lambda connection, snapshot: connection.execute(sql, values).get)
+        try:
+            self._fresh_snapshot()
+            return self._inline.execute(sql, values).get
+        except apsw.SQLError:
+            raise
+        except apsw.Error as error:
+            self.release()
+            raise unavailable(error) from error
+
     def _alone(self, work: Work[T], budget: float) -> T:
         self._inline.execute("BEGIN")
         try:
