@@ -144,7 +144,8 @@ def odd(directory: Path) -> bool:
 @pytest.fixture
 async def command(control: SqliteStore, open_database: OpenDatabase) -> SqliteStore:
     """The same control store as another process would open it."""
-    return (await open_database(serving=False)).control
+    database: SqliteDatabase = await open_database(serving=False)
+    return database.control
 
 
 async def test_a_command_sees_what_the_server_commits(

@@ -157,6 +157,9 @@ class PostgresDatabase:
             except Failure as error:
                 raise explained(error) from error
 
+    def refresh(self) -> None:
+        """Word of changes comes by itself."""
+
     # -- news -------------------------------------------------------------------------------
 
     def _is_deaf(self) -> bool:
