@@ -53,9 +53,7 @@ async def test_a_write_under_way_lets_nothing_be_kept(
     async with contextlib.AsyncExitStack() as stack:
         writer = await connected(stack, shared_url)
         await writer.execute("BEGIN")
-        await writer.execute(
-            f"INSERT INTO {table} VALUES('x','',1,1,'{{}}','{{}}')"
-        )
+        await writer.execute(f"INSERT INTO {table} VALUES('x','',1,1,'{{}}','{{}}')")
         for _ in range(4):
             assert (await store.find(query)).total == 0
             assert not await kept(store, query)
@@ -82,6 +80,7 @@ async def test_stores_that_write_and_list_side_by_side_count_exactly(
     store: PostgresStore, other: PostgresStore
 ) -> None:
     """Each writer owns a value: after its own write it knows how many there are of it."""
+
     async def write(writer: int, mine: PostgresStore, theirs: PostgresStore) -> None:
         held: list[str] = []
         own = Find(THINGS, Equals(("w",), writer), limit=1)

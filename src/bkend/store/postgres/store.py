@@ -160,6 +160,7 @@ class PostgresStore:
 
     async def _insist(self, work: Callable[[], Awaitable[T]], collections: Sequence[str]) -> T:
         pause = _FIRST_PAUSE_SECONDS
+        failure: BaseException = TimeoutError()
         for _ in range(_MOST_TRIES):
             try:
                 return await work()
@@ -167,9 +168,12 @@ class PostgresStore:
                 if not await self._are_renewed(collections):
                     raise explained(error) from error
             except _AGAIN as error:
-                failure: BaseException = error
+                failure = error
                 await asyncio.sleep(pause * random.random())  # noqa: S311
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            except asyncpg.UniqueViolationError as error:  # of an index made just now
+                failure = error
+                await self._serve(self.reload)
             except Failure as error:
                 raise explained(error) from error
         raise explained(failure) from failure
@@ -234,10 +238,14 @@ class PostgresStore:
 
     async def _are_renewed(self, collections: Sequence[str]) -> bool:
         """Whether a table that is gone has a successor; UnknownCollection when it has none."""
+        if not collections:
+            return False  # it is the registry itself
         before = [self._planners.get(name) for name in collections]
         await self._serve(self.reload)
-        after = [await self._planner(name) for name in collections]
-        return before != after
+        for name in collections:
+            if name not in self._planners:
+                raise UnknownCollection(name)
+        return before != [self._planners[name] for name in collections]
 
     # -- changes ----------------------------------------------------------------------------
 
