@@ -63,7 +63,7 @@ def _reason(error: BaseException, place: str) -> str:
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return (
             f"{place}: the user may not do what is needed ({error.args[0]}). "
-            f"Run: GRANT CONNECT, CREATE, TEMPORARY ON DATABASE … TO …"
+            f"Run: GRANT CONNECT, CREATE ON DATABASE … TO …"
         )
     if isinstance(error, asyncpg.TooManyConnectionsError):
         return f"{place} takes no more connections; raise max_connections or BKEND_DATABASE_POOL"
