@@ -59,11 +59,21 @@ class Statement:
         return self.total, self.total_values
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Sets of rows that do not overlap: those of a page with the paths taken as plain there, and
+    those to count, which are fewer when only the order tells odd rows apart."""
+
+    rows: list[tuple[Mapping[Path, int], str]]
+    counted: list[str]
+
+
 class Planner:
     """Compiles the queries of one collection and remembers them."""
 
     def __init__(self, physical: Physical) -> None:
         self.physical = physical
+        self.get = f"SELECT convert_to(doc,'UTF8') FROM {physical.table} WHERE id=$1::text"
         self._statements: dict[Find, Statement] = {}
         self._same: dict[int, tuple[Find, Statement]] = {}
 
@@ -98,8 +108,7 @@ class Planner:
     def test(self, condition: Condition, values: list[Any], texts: Texts | None = None) -> str:
         """A condition alone; its values are added to `values`."""
         keyed = _keyed(self.physical, condition)
-        parts = _branches(condition, keyed, texts or {}, values)
-        return join(" OR ", [where for _, where in parts], "FALSE")
+        return join(" OR ", _parts(condition, keyed, texts or {}, values).counted, "FALSE")
 
 
 def text_leaves(condition: Condition) -> Iterator[TextLeaf]:
@@ -119,11 +128,11 @@ def text_leaves(condition: Condition) -> Iterator[TextLeaf]:
 def _compile(physical: Physical, query: Find, texts: Texts) -> Statement:
     values: list[Any] = []
     keyed = _keyed(physical, query.where, *(key.path for key in query.sort))
-    branches = _branches(query.where, keyed, texts, values)
+    parts = _parts(query.where, keyed, texts, values)
     total_values = tuple(values)
     table = physical.table
-    counts = [f"(SELECT count(*) FROM {table} WHERE {where})" for _, where in branches]
-    items = _items(table, query, keyed, branches, values) if query.limit else "'[]'"
+    counts = [f"(SELECT count(*) FROM {table} WHERE {where})" for where in parts.counted]
+    items = _items(table, query, keyed, parts.rows, values) if query.limit else "'[]'"
     version = f"(SELECT last_value FROM {physical.changes}) AS version"
     selected = f"SELECT convert_to({items},'UTF8') AS items,{version}"
     total = f"{'+'.join(counts)} AS total,{_settled(physical)} AS settled"
@@ -187,22 +196,26 @@ def _settled(physical: Physical) -> str:
     )
 
 
-def _branches(
+def _parts(
     condition: Condition, keyed: Mapping[Path, int], texts: Texts, values: list[Any]
-) -> list[tuple[Mapping[Path, int], str]]:
+) -> _Parts:
     """The condition over all rows, or over plain and odd ones, with the paths taken as plain."""
     anyhow = Compiler({}, texts, values)
     if not keyed:
-        return [({}, anyhow.condition(condition))]
+        where = anyhow.condition(condition)
+        return _Parts([({}, where)], [where])
     plain = Compiler(keyed, texts, values).condition(condition)
-    decided = {path for path in _conjuncts(condition) if path in keyed}
+    asked = keyed.keys() & set(_paths(condition))
+    decided = set(_conjuncts(condition))
     expressions = {path: key_expression(path, cut) for path, cut in keyed.items()}
     guards = [f"{expressions[path]}<{ODD}" for path in keyed if path not in decided]
     odd = join(" OR ", [f"{expression}={ODD}" for expression in expressions.values()], "FALSE")
-    return [
+    other = anyhow.condition(condition) if asked else plain
+    rows: list[tuple[Mapping[Path, int], str]] = [
         (keyed, join(" AND ", [plain, *guards], "TRUE")),
-        ({}, f"({odd} AND {anyhow.condition(condition)})"),
+        ({}, f"({odd} AND {other})"),
     ]
+    return _Parts(rows, [where for _, where in rows] if asked else [plain])
 
 
 def _conjuncts(condition: Condition) -> Iterator[Path]:

@@ -161,24 +161,28 @@ class Pool:
         return connection
 
     async def _wait(self) -> Connection | None:
-        future: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Connection | None] = loop.create_future()
         self._waiting.append(future)
+        timer = loop.call_later(_WAIT_SECONDS, self._give_up, future)
         try:
-            async with asyncio.timeout(_WAIT_SECONDS):
-                return await asyncio.shield(future)
-        except BaseException as error:
-            if future.done():
+            return await future
+        except asyncio.CancelledError:
+            if not future.cancelled() and not future.exception():  # handed what nobody takes
                 handed = future.result()
                 if handed is None:
                     self._wake(None)
                 else:
                     self._release(handed)
-            future.cancel()
-            if isinstance(error, TimeoutError):
-                raise StoreUnavailable(
-                    f"all {self._size} connections to the database stayed busy"
-                ) from None
             raise
+        finally:
+            timer.cancel()
+
+    def _give_up(self, future: asyncio.Future[Connection | None]) -> None:
+        if not future.done():
+            future.set_exception(
+                StoreUnavailable(f"all {self._size} connections to the database stayed busy")
+            )
 
     def _wake(self, connection: Connection | None) -> bool:
         """Hand the connection, or the news that one may be made, to who waited longest."""

@@ -26,6 +26,8 @@ from bkend.store.postgres.storable import escape, unescape
 from bkend.store.text import compile_pattern, fold
 
 _AT_ONCE = 1000
+# Whether a document holds letters, or escapes, that SQL does not fold: it spares the others.
+_MAY_BE_OTHER = "(octet_length(doc)<>length(doc) OR strpos(doc,'\\u000')>0)"
 _FEW_CHARACTERS = 100_000
 
 
@@ -69,7 +71,11 @@ async def _look(
     if id is not None:
         tests.append(f"id={bind(escape(id), 'text')}")
     strings = _strings(leaf, bind)
-    wanted = "" if isinstance(leaf, Matches) else f" AND NOT ({PLAIN_TEXT.format('c.s')})"
+    wanted = (
+        ""
+        if isinstance(leaf, Matches)
+        else f" AND {_MAY_BE_OTHER} AND NOT ({PLAIN_TEXT.format('c.s')})"
+    )
     sql = (
         f"SELECT DISTINCT c.s FROM {planner.physical.table} CROSS JOIN LATERAL ({strings}) c(s) "
         f"WHERE {' AND '.join(tests)}{wanted}"

@@ -32,6 +32,7 @@ _FIRST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.1
 _GONE = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 _AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_AGAIN_FROM_START = (*_GONE, *_AGAIN)
 
 T = TypeVar("T")
 
@@ -66,24 +67,32 @@ class PostgresStore:
             await self._planner(collection)
             return None
 
-        async def work() -> bytes | None:
-            planner = await self._planner(collection)
-            sql = f"SELECT convert_to(doc,'UTF8') FROM {planner.physical.table} WHERE id=$1::text"
-            row = await self._pool.fetchrow(sql, escape(id))
-            return None if row is None else row[0]
+        return await self._read(lambda: self._get(collection, id), collection)
 
-        return await self._serve(work, collection)
+    async def _get(self, collection: str, id: str) -> bytes | None:
+        planner = self._planners.get(collection) or await self._planner(collection)
+        row = await self._pool.fetchrow(planner.get, escape(id))
+        return None if row is None else row[0]
 
     async def find(self, query: Find) -> Page:
-        if next(text_leaves(query.where), None) is not None:
+        if query.where is not ALWAYS and next(text_leaves(query.where), None) is not None:
             return await self._serve(lambda: self._find_text(query), query.collection)
-        return await self._serve(lambda: self._find(query), query.collection)
+        return await self._read(lambda: self._find(query), query.collection)
+
+    async def _read(self, work: Callable[[], Awaitable[T]], collection: str) -> T:
+        """Do what changes nothing; the long way round only when it fails."""
+        try:
+            return await work()
+        except _AGAIN_FROM_START:
+            return await self._serve(work, collection)
+        except Failure as error:
+            raise explained(error) from error
 
     async def count(self, collection: str, where: Condition = ALWAYS) -> int:
         return (await self.find(Find(collection, where, limit=0))).total
 
     async def _find(self, query: Find) -> Page:
-        planner = await self._planner(query.collection)
+        planner = self._planners.get(query.collection) or await self._planner(query.collection)
         statement = planner.statement(query)
         totals = self._totals
         if totals is not None and totals.has(statement.total_key):
