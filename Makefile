@@ -39,7 +39,7 @@ fmt: $(VENV)/dev.stamp ## Format the code and apply safe fixes
 lock: $(VENV)/dev.stamp ## Renew the hashed requirements from pyproject.toml and requirements/*.in
 	@scripts/lock $(BIN)
 
-system: # What the tests need from the operating system: a browser and Node
+system: # What the tests need from the operating system: a browser, Node, PgBouncer
 	@scripts/system-packages
 
 clean: ## Remove the environment and caches (never any data)

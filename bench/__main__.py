@@ -5,15 +5,15 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import crash, report, store
+from bench import crash, postgresql, report, store
 from bench.errors import BenchError
-from bench.results import FULL, QUICK
+from bench.results import FULL, QUICK, Plan
 from bench.run import PEERS, Run
 from bench.workloads import Workload
 
@@ -31,6 +31,10 @@ def main(
     seconds: Annotated[int | None, typer.Option(min=1, help="Length of a round.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="A workload; repeatable.")] = None,
     peer: Annotated[list[str] | None, typer.Option(help="A server; repeatable.")] = None,
+    engine: Annotated[
+        Literal["sqlite", "postgresql"],
+        typer.Option(help="postgresql: beside a bare asyncpg loop, without other servers."),
+    ] = "sqlite",
     slug: Annotated[str | None, typer.Option(help="Name of the result files.")] = None,
     directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
 ) -> None:
@@ -47,6 +51,9 @@ def main(
         rounds=rounds or size.rounds,
         seconds=seconds or size.seconds,
     )
+    if engine == "postgresql":
+        _on_postgresql(plan, directory, slug or ("postgresql-quick" if quick else "postgresql"))
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     try:
         with (
@@ -60,6 +67,17 @@ def main(
         raise typer.Exit(1) from error
     report.show(outcome, console)
     saved = store.save(outcome, slug or ("quick" if quick else "full"))
+    console.print(f"written to bench/results/{saved.name}", highlight=False)
+
+
+def _on_postgresql(plan: Plan, directory: Path | None, slug: str) -> None:
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root:
+            sheet = postgresql.measure(plan, Path(root), console)
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    saved = postgresql.save(sheet, slug)
     console.print(f"written to bench/results/{saved.name}", highlight=False)
 
 

@@ -122,13 +122,15 @@ def free_port() -> int:
     raise BenchError("no port is free")
 
 
-def run(command: Sequence[str], *, directory: Path) -> str:
+def run(
+    command: Sequence[str], *, directory: Path, environment: Mapping[str, str] | None = None
+) -> str:
     """Run a command to its end and return what it printed; raises BenchError when it fails."""
     directory.mkdir(parents=True, exist_ok=True)
     result = subprocess.run(
         command,
         cwd=directory,
-        env=_environment({}),
+        env=_environment(environment or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

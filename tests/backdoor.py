@@ -27,7 +27,8 @@ def beside(server: RunningServer, work: Callable[[Core], Awaitable[T]]) -> T:
     """Do the work as a command would, while the server runs."""
 
     async def run() -> T:
-        async with open_core(Settings(data=server.data), serving=False) as core:
+        settings = Settings(data=server.data, database_url=server.database_url)
+        async with open_core(settings, serving=False) as core:
             return await work(core)
 
     return asyncio.run(run())

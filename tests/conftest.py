@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgres
+from tests.postgres import Postgres
 from tests.servers import RunningServer
 
 TABLES = """
@@ -38,6 +40,13 @@ tables:
 """
 
 StartServer = Callable[..., RunningServer]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run; started when the first test needs it."""
+    with postgres.running() as server:
+        yield server
 
 
 @pytest.fixture

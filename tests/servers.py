@@ -32,12 +32,14 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
-def command(*arguments: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+def command(
+    *arguments: str, cwd: Path, check: bool = True, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `bkend ARGUMENTS` and return what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "bkend", *arguments],
         cwd=cwd,
-        env=clean_environment(),
+        env=clean_environment(environment),
         capture_output=True,
         text=True,
         timeout=60,
@@ -57,6 +59,7 @@ class RunningServer:
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     made: dict[str, Any] = field(default_factory=dict)
+    database_url: str | None = None
 
     @property
     def data(self) -> Path:
@@ -81,7 +84,19 @@ class RunningServer:
 
     def bkend(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A command on this server's data directory."""
-        return command(*arguments, "--data", str(self.data), cwd=self.directory, check=check)
+        return command(
+            *arguments,
+            "--data",
+            str(self.data),
+            cwd=self.directory,
+            check=check,
+            environment=self._database,
+        )
+
+    @property
+    def _database(self) -> dict[str, str]:
+        """The variables that name the database; none is SQLite in the data directory."""
+        return {"BKEND_DATABASE_URL": self.database_url} if self.database_url else {}
 
     def init(self) -> None:
         """Make the data directory and remember its keys."""
@@ -95,7 +110,9 @@ class RunningServer:
 
     def start(self) -> None:
         """Serve, and wait until it answers."""
-        environment = clean_environment({"BKEND_RATE_LIMIT": "off", **self.environment})
+        environment = clean_environment(
+            {"BKEND_RATE_LIMIT": "off", **self._database, **self.environment}
+        )
         with open(self.directory / "server.log", "ab") as log:
             self.process = subprocess.Popen(
                 [

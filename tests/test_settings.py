@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bkend.settings import Settings, SettingsProblem, load_settings
+from bkend.settings import Settings, SettingsProblem, load_settings, masked
 
 GOOD = [
     ("BKEND_DATA", "/var/lib/bkend", "data", Path("/var/lib/bkend")),
@@ -37,13 +37,32 @@ BAD = [
     ("bkend_Port", "x", "bkend_Port 'x': write a whole number from 1 to 65535"),
     (
         "BKEND_DATABASE_URL",
-        "postgresql://ada:hunter2@db/app",
-        "BKEND_DATABASE_URL: PostgreSQL is not supported by this version yet",
+        "mysql://ada:hunter2@db/app",
+        "BKEND_DATABASE_URL: write embedded, or leave it out for SQLite; for PostgreSQL "
+        "postgresql://USER:PASSWORD@HOST/DATABASE",
     ),
     (
         "BKEND_DATABASE_URL",
-        "mysql://db",
-        "BKEND_DATABASE_URL: leave it out, or write embedded: the database is SQLite",
+        "postgresql://db",
+        "BKEND_DATABASE_URL: write embedded, or leave it out for SQLite; for PostgreSQL "
+        "postgresql://USER:PASSWORD@HOST/DATABASE",
+    ),
+    (
+        "BKEND_DATABASE_DIRECT_URL",
+        "db:5432",
+        "BKEND_DATABASE_DIRECT_URL: write the address past the pooler, "
+        "postgresql://USER:PASSWORD@HOST/DATABASE",
+    ),
+    (
+        "BKEND_DATABASE_TRANSACTION_POOLING",
+        "on",
+        "BKEND_DATABASE_TRANSACTION_POOLING 'on': set BKEND_DATABASE_DIRECT_URL too, "
+        "an address that leads past the pooler",
+    ),
+    (
+        "BKEND_DATABASE_POOL",
+        "0",
+        "BKEND_DATABASE_POOL '0': write a whole number from 1 to 1000",
     ),
     (
         "BKEND_RATE_LIMIT",
@@ -64,7 +83,8 @@ BAD = [
     (
         "BKEND_WORKERS",
         "4",
-        "BKEND_WORKERS '4': the embedded database is served by exactly one process; write 1",
+        "BKEND_WORKERS '4': the embedded database is served by exactly one process; write 1 "
+        "(with PostgreSQL, start `bkend serve` several times)",
     ),
     (
         "BKEND_TRUSTED_PROXIES",
@@ -242,5 +262,22 @@ def test_the_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_password_of_a_database_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BKEND_DATABASE_URL", "postgres://ada:hunter2@db/app")
+    monkeypatch.setenv("BKEND_DATABASE_URL", "mysql://ada:hunter2@db/app")
     assert "hunter2" not in "".join(problems())
+    monkeypatch.setenv("BKEND_DATABASE_URL", "postgres://ada:hunter2@db/app")
+    assert "hunter2" not in repr(load_settings().settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgres://ada:hunter2@db:5/app", "postgres://ada:********@db:5/app"),
+        ("postgres://ada@db:5432/app", "postgres://ada@db:5432/app"),
+        (
+            "postgres:///app?host=/run&password=x&port=1",
+            "postgres:///app?host=/run&password=********&port=1",
+        ),
+    ],
+)
+def test_a_database_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert masked("database_url", url) == masked("database_direct_url", url) == shown

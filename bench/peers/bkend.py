@@ -36,11 +36,13 @@ tables:
 
 
 class Bkend:
-    """This server on SQLite with its default settings, request limits off."""
+    """This server with its default settings, request limits off; on SQLite unless an address of
+    a PostgreSQL database is given."""
 
     name = "bkend"
 
-    def __init__(self) -> None:
+    def __init__(self, database_url: str | None = None) -> None:
+        self._database = {"BKEND_DATABASE_URL": database_url} if database_url else {}
         self._keys = _Keys(publishable="", secret="")
         self._ids: list[str] = []
 
@@ -49,12 +51,13 @@ class Bkend:
 
     def prepare(self, directory: Path) -> None:
         data = ["--data", str(directory / "data")]
-        made = json.loads(run([*_COMMAND, "init", "--json", *data], directory=directory))
+        where: dict[str, Any] = {"directory": directory, "environment": self._database}
+        made = json.loads(run([*_COMMAND, "init", "--json", *data], **where))
         self._keys = _Keys(publishable=made["publishableKey"], secret=made["secretKey"])
         tables = directory / "tables.yaml"
         tables.write_text(_TABLES)
         place = ["--project", made["projectSlug"], "--env", made["environment"]]
-        run([*_COMMAND, "apply", str(tables), *place, "--yes", *data], directory=directory)
+        run([*_COMMAND, "apply", str(tables), *place, "--yes", *data], **where)
 
     def start(self, directory: Path) -> Server:
         port = free_port()
@@ -65,7 +68,7 @@ class Bkend:
             port=port,
             health="/healthz",
             directory=directory,
-            environment={"BKEND_RATE_LIMIT": "off"},
+            environment={"BKEND_RATE_LIMIT": "off", **self._database},
         )
 
     def fill(

@@ -24,7 +24,6 @@ from bkend.records.service import Records
 from bkend.secret import load_secret
 from bkend.settings import Settings
 from bkend.store import Database, Store
-from bkend.store.sqlite import SqliteDatabase
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
@@ -52,16 +51,33 @@ class Core:
         return found.services
 
 
+async def open_database(settings: Settings, *, serving: bool) -> Database:
+    """The engine that the settings name. Raises StoreRefused."""
+    if settings.database_url is None or settings.is_embedded:
+        from bkend.store.sqlite import SqliteDatabase
+
+        return await SqliteDatabase.open(settings.data, serving=serving)
+    from bkend.store.postgres import Options, PostgresDatabase
+
+    options = Options(
+        url=settings.database_url,
+        connections=settings.database_pool,
+        transaction_pooling=settings.database_transaction_pooling == "on",
+        direct_url=settings.database_direct_url,
+    )
+    return await PostgresDatabase.open(options, serving=serving)
+
+
 @asynccontextmanager
 async def open_core(
     settings: Settings, *, serving: bool, clock: Clock | None = None
 ) -> AsyncIterator[Core]:
-    """Open the data directory; on leaving, finish accepted writes and close it.
+    """Open the database; on leaving, finish accepted writes and close it.
 
     Raises StoreRefused with a sentence for the operator.
     """
     clock = clock or SystemClock()
-    database = await SqliteDatabase.open(settings.data, serving=serving)
+    database = await open_database(settings, serving=serving)
     hasher = PasswordHasher()
     try:
         await define_control(database.control)

@@ -46,6 +46,13 @@ def load_secret(directory: Path, configured: str | None) -> Secret:
 
 def _create(path: Path) -> None:
     """Write a new secret whole or not at all; the first of two processes wins."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreRefused(
+            f"cannot make {path.parent} for the master secret: {error.strerror}; "
+            f"name another with --data, or set BKEND_SECRET"
+        ) from error
     draft = path.with_name(f".secret-{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as file:

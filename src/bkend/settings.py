@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -27,6 +28,8 @@ PREFIX = "BKEND_"
 FILE = "bkend.toml"
 SECRETS = frozenset({"secret"})
 """Settings whose value is never shown."""
+DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
+"""Settings that may hold a password."""
 
 _NOT_YET = {
     "storage_url": "files are not supported by this version yet",
@@ -35,9 +38,12 @@ _NOT_YET = {
     "raw_url": "files are not supported by this version yet",
     "img_url": "images are not supported by this version yet",
 }
+_MASK = "********"
+_PASSWORD = re.compile(r"(^[^/]*//[^/@:]*:)[^@/]*(?=@)|([?&]password=)[^&]*")
 _FOREIGN_PREFIXES = ("BKEND_TEST_", "BKEND_BENCH_")
 # What the guides have apps and shells call the server's address and key.
 _FOREIGN = frozenset({"BKEND_URL", "BKEND_KEY"})
+_RANGES = {"port": " from 1 to 65535", "database_pool": " from 1 to 1000"}
 
 
 class SettingsProblem(Exception):
@@ -54,7 +60,10 @@ class Settings(BaseSettings):
     data: Path = Path("bkend-data")
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=1, le=65535)
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
+    database_pool: int = Field(default=10, ge=1, le=1000)
+    database_direct_url: str | None = Field(default=None, repr=False)
+    database_transaction_pooling: Literal["off", "on"] = "off"
     secret: str | None = Field(default=None, repr=False)
     rate_limit: str = "100/200"
     log: Literal["text", "json"] = "text"
@@ -62,6 +71,11 @@ class Settings(BaseSettings):
     public_url: str | None = None
     workers: int = 1
     trusted_proxies: str = ""
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is SQLite in the data directory."""
+        return self.database_url in (None, "embedded")
 
     @classmethod
     def settings_customise_sources(
@@ -91,11 +105,23 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _embedded(cls, value: str | None) -> str | None:
-        if value is not None and value.startswith(("postgresql:", "postgres:")):
-            raise ValueError("PostgreSQL is not supported by this version yet")
-        if value not in (None, "embedded"):
-            raise ValueError("leave it out, or write embedded: the database is SQLite")
+    def _database(cls, value: str | None) -> str | None:
+        if value in (None, "embedded"):
+            return value
+        return _postgresql(value, "embedded, or leave it out for SQLite; for PostgreSQL")
+
+    @field_validator("database_direct_url")
+    @classmethod
+    def _direct(cls, value: str | None) -> str | None:
+        return None if value is None else _postgresql(value, "the address past the pooler,")
+
+    @field_validator("database_transaction_pooling")
+    @classmethod
+    def _pooling(cls, value: str, info: ValidationInfo) -> str:
+        if value == "on" and not info.data.get("database_direct_url"):
+            raise ValueError(
+                "set BKEND_DATABASE_DIRECT_URL too, an address that leads past the pooler"
+            )
         return value
 
     @field_validator("rate_limit")
@@ -125,7 +151,10 @@ class Settings(BaseSettings):
     @classmethod
     def _one_process(cls, value: int) -> int:
         if value != 1:
-            raise ValueError("the embedded database is served by exactly one process; write 1")
+            raise ValueError(
+                "the embedded database is served by exactly one process; write 1 "
+                "(with PostgreSQL, start `bkend serve` several times)"
+            )
         return value
 
     @field_validator("trusted_proxies")
@@ -168,6 +197,30 @@ def load_settings(**flags: Any) -> LoadedSettings:
     if problems or settings is None:
         raise SettingsProblem("\n".join(problems))
     return LoadedSettings(settings, sources)
+
+
+def _postgresql(value: str | None, otherwise: str) -> str:
+    """The address, when it can be one of a PostgreSQL database; ValueError when not."""
+    try:
+        parts = urlsplit(value or "")
+        good = parts.scheme in ("postgresql", "postgres") and bool(parts.path.strip("/"))
+        good = good and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(f"write {otherwise} postgresql://USER:PASSWORD@HOST/DATABASE")
+    return str(value)
+
+
+def masked(name: str, value: Any) -> Any:
+    """The value of a setting as it may be shown."""
+    if value is None:
+        return None
+    if name in SECRETS:
+        return _MASK
+    if name in DATABASE_URLS:
+        return _PASSWORD.sub(rf"\g<1>\g<2>{_MASK}", str(value))
+    return str(value) if isinstance(value, Path) else value
 
 
 def _environment() -> dict[str, str]:
@@ -238,7 +291,7 @@ def _sentence(detail: ErrorDetails, sources: dict[str, str], environment: dict[s
     else:
         place = environment[name]
     value, context = detail["input"], detail.get("ctx", {})
-    shown = "" if name in SECRETS or name == "database_url" else f" {value!r}"
+    shown = "" if name in SECRETS or name in DATABASE_URLS else f" {value!r}"
     match detail["type"]:
         case "value_error":
             reason = str(context["error"])
@@ -251,7 +304,7 @@ def _sentence(detail: ErrorDetails, sources: dict[str, str], environment: dict[s
             | "greater_than_equal"
             | ("less_than_equal")
         ):
-            reason = "write a whole number" + (" from 1 to 65535" if name == "port" else "")
+            reason = "write a whole number" + _RANGES.get(name, "")
         case "string_too_short":
             reason = "write an address such as 127.0.0.1"
         case _:

@@ -26,7 +26,8 @@ from bkend.manage.environments import EnvironmentState, ProjectState
 from bkend.secret import Secret
 from bkend.settings import Settings
 from bkend.store import Store
-from bkend.store.sqlite import SqliteDatabase
+from tests.engines import ENGINES, new_url, open_engine
+from tests.postgres import empty
 
 PASSWORD = "correct horse"
 CLIENT = Client("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Chrome/131.0", "203.0.113.7")
@@ -99,9 +100,16 @@ def hasher() -> Iterator[PasswordHasher]:
     found.close()
 
 
+@pytest.fixture(scope="module", params=ENGINES)
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    return new_url(request.param, request)
+
+
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    database = await SqliteDatabase.open(tmp_path / "store", serving=True)
+async def store(tmp_path: Path, database_url: str | None) -> AsyncIterator[Store]:
+    if database_url is not None:
+        await empty(database_url)
+    database = await open_engine(database_url, tmp_path / "store", serving=True)
     opened = await database.environment("env_dev")
     await opened.define(*COLLECTIONS)
     yield opened
@@ -169,9 +177,13 @@ class Served:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+async def served(
+    tmp_path_factory: pytest.TempPathFactory, database_url: str | None
+) -> AsyncIterator[Served]:
     clock = FakeClock()
-    settings = Settings(data=tmp_path_factory.mktemp("data"), rate_limit="off")
+    settings = Settings(
+        data=tmp_path_factory.mktemp("data"), rate_limit="off", database_url=database_url
+    )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("bkend.core.PasswordHasher", cheap_hasher)
         async with open_core(settings, serving=True, clock=clock) as core:

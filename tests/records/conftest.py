@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.engines import ENGINES, new_url
 from tests.people import People, sign_up_people
 from tests.servers import RunningServer
 
@@ -89,10 +90,13 @@ tables:
 """
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One server for this package; every test uses a table, or rows, of its own."""
+@pytest.fixture(scope="session", params=ENGINES)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """One server for this package and engine; every test uses a table, or rows, of its own."""
     found = RunningServer(tmp_path_factory.mktemp("records"))
+    found.database_url = new_url(request.param, request)
     found.init()
     found.apply(TABLES)
     found.start()

@@ -17,6 +17,7 @@ from bkend.store import (
     Compare,
     Condition,
     Contains,
+    Database,
     DeleteWhere,
     Equals,
     Exists,
@@ -27,11 +28,10 @@ from bkend.store import (
     Not,
     OneOf,
     Sort,
+    Store,
 )
 from bkend.store.conditions import And, Or
 from bkend.store.documents import decode
-from bkend.store.sqlite import SqliteDatabase
-from bkend.store.sqlite.store import SqliteStore
 from bkend.store.text import fold
 from tests.store import reference
 from tests.store.rows import documents, insert
@@ -150,12 +150,12 @@ def agreement(examples: int) -> settings:
 
 
 @pytest.fixture
-async def both(database: SqliteDatabase) -> SqliteStore:
+async def both(database: Database) -> Store:
     await database.control.define(Collection(BARE), Collection(INDEXED, INDEXES))
     return database.control
 
 
-async def fill(store: SqliteStore, drawn: list[Any]) -> list[dict[str, Any]]:
+async def fill(store: Store, drawn: list[Any]) -> list[dict[str, Any]]:
     """Put the same rows into both collections, and return them as documents."""
     inserts = [
         insert(f"id{number}", body, by=by, at=at, into=collection)
@@ -170,7 +170,7 @@ async def fill(store: SqliteStore, drawn: list[Any]) -> list[dict[str, Any]]:
 @agreement(400)
 @given(st.lists(rows, max_size=8), st.lists(conditions, min_size=1, max_size=8))
 async def test_conditions_mean_the_same_with_and_without_an_index(
-    both: SqliteStore, drawn: list[Any], asked: list[Condition]
+    both: Store, drawn: list[Any], asked: list[Condition]
 ) -> None:
     held = await fill(both, drawn)
     checks: list[Check] = []
@@ -187,7 +187,7 @@ async def test_conditions_mean_the_same_with_and_without_an_index(
 @agreement(300)
 @given(st.lists(rows, max_size=8), st.lists(sorts, min_size=1, max_size=6), st.booleans())
 async def test_sort_orders_are_the_same_with_and_without_an_index(
-    both: SqliteStore, drawn: list[Any], asked: list[tuple[Sort, ...]], descending: bool
+    both: Store, drawn: list[Any], asked: list[tuple[Sort, ...]], descending: bool
 ) -> None:
     held = await fill(both, drawn)
     for sort in asked:
@@ -206,7 +206,7 @@ async def test_sort_orders_are_the_same_with_and_without_an_index(
 @agreement(150)
 @given(st.lists(rows, max_size=8), conditions)
 async def test_removing_by_condition_removes_what_the_reference_finds(
-    both: SqliteStore, drawn: list[Any], condition: Condition
+    both: Store, drawn: list[Any], condition: Condition
 ) -> None:
     held = await fill(both, drawn)
     left = [d["id"] for d in held if not reference.matches(condition, d)]
@@ -223,7 +223,7 @@ async def test_removing_by_condition_removes_what_the_reference_finds(
 @agreement(100)
 @given(st.lists(st.dictionaries(st.text(string.ascii_letters), values, max_size=4), max_size=5))
 async def test_documents_come_back_as_they_were_stored(
-    both: SqliteStore, drawn: list[dict[str, Any]]
+    both: Store, drawn: list[dict[str, Any]]
 ) -> None:
     bodies = [{f"f{key}": value for key, value in body.items()} for body in drawn]
     held = await fill(both, [(body, "u1", 1) for body in bodies])

@@ -20,15 +20,15 @@ from bkend.store import (
     Index,
     Missing,
     Operation,
+    Store,
     Update,
 )
-from bkend.store.sqlite.store import SqliteStore
 from tests.store.rows import THINGS, document, find_ids, insert, own_fields
 
 # -- update ----------------------------------------------------------------------------------
 
 
-async def test_update_replaces_removes_and_adds(store: SqliteStore) -> None:
+async def test_update_replaces_removes_and_adds(store: Store) -> None:
     await store.commit(
         [insert("a", {"keep": 1, "whole": {"x": 1}, "gone": 2, "n": 5, "none": None})]
     )
@@ -54,7 +54,7 @@ async def test_update_replaces_removes_and_adds(store: SqliteStore) -> None:
     }
 
 
-async def test_updated_at_never_moves_backwards(store: SqliteStore) -> None:
+async def test_updated_at_never_moves_backwards(store: Store) -> None:
     await store.commit([insert("a", at=5_000)])
     moves = [(7_000, "07"), (6_000, "07"), (None, "07"), (8_000, "08")]
     for updated_at, second in moves:
@@ -66,14 +66,14 @@ async def test_updated_at_never_moves_backwards(store: SqliteStore) -> None:
     assert await find_ids(store, Compare(("updatedAt",), "gte", "1970-01-01T00:00:08Z")) == ["a"]
 
 
-async def test_concurrent_increments_all_count(store: SqliteStore) -> None:
+async def test_concurrent_increments_all_count(store: Store) -> None:
     await store.commit([insert("a", {"n": 0})])
     add_one = [Update(THINGS, "a", increment={"n": 1})]
     await asyncio.gather(*(store.commit(add_one) for _ in range(100)))
     assert await own_fields(store, "a") == {"n": 100}
 
 
-async def test_large_numbers_survive_an_update_of_other_fields(store: SqliteStore) -> None:
+async def test_large_numbers_survive_an_update_of_other_fields(store: Store) -> None:
     numbers = {"huge": 1e22, "wide": 2**63, "exact": 2**53 + 1, "small": 5e-324}
     await store.commit([insert("a", numbers)])
     await store.commit([Update(THINGS, "a", set={"n": 1})])
@@ -86,7 +86,7 @@ async def test_large_numbers_survive_an_update_of_other_fields(store: SqliteStor
 # -- guards and checks -----------------------------------------------------------------------
 
 
-async def test_a_guard_lets_only_one_of_many_through(store: SqliteStore) -> None:
+async def test_a_guard_lets_only_one_of_many_through(store: Store) -> None:
     await store.commit([insert("token", {"used": False})])
     use = [Update(THINGS, "token", set={"used": True}, guard=Equals(("used",), False))]
     outcomes = await asyncio.gather(*(store.commit(use) for _ in range(50)), return_exceptions=True)
@@ -95,7 +95,7 @@ async def test_a_guard_lets_only_one_of_many_through(store: SqliteStore) -> None
     assert all(error.collection == THINGS for error in refused)
 
 
-async def test_guards_bind_updates_and_deletes(store: SqliteStore) -> None:
+async def test_guards_bind_updates_and_deletes(store: Store) -> None:
     await store.commit([insert("a", {"n": 1}, by="u1")])
     mine, theirs = Equals(("createdBy",), "u1"), Equals(("createdBy",), "u2")
     with pytest.raises(Conflict):
@@ -108,14 +108,14 @@ async def test_guards_bind_updates_and_deletes(store: SqliteStore) -> None:
     assert await store.get(THINGS, "a") is None
 
 
-async def test_a_guard_looks_at_its_own_document_only(store: SqliteStore) -> None:
+async def test_a_guard_looks_at_its_own_document_only(store: Store) -> None:
     await store.commit([insert("a", {"n": 1}), insert("b", {"n": 2})])
     with pytest.raises(Conflict):
         await store.commit([Delete(THINGS, "a", guard=Equals(("n",), 2))])
     assert await store.count(THINGS) == 2
 
 
-async def test_what_is_missing_is_missing_before_any_guard(store: SqliteStore) -> None:
+async def test_what_is_missing_is_missing_before_any_guard(store: Store) -> None:
     never = Equals(("n",), "never")
     operations: list[Operation] = [
         Update(THINGS, "x"),
@@ -143,7 +143,7 @@ async def test_what_is_missing_is_missing_before_any_guard(store: SqliteStore) -
     ],
 )
 async def test_check_requires_a_number_of_documents(
-    store: SqliteStore, at_least: int, at_most: int | None, holds: bool
+    store: Store, at_least: int, at_most: int | None, holds: bool
 ) -> None:
     await store.commit([insert(str(n), {"on": n < 3}) for n in range(5)])
     check = Check(THINGS, Equals(("on",), True), at_least, at_most)
@@ -156,7 +156,7 @@ async def test_check_requires_a_number_of_documents(
         assert await store.get(THINGS, "new") is None
 
 
-async def test_a_check_sees_the_operations_before_it(store: SqliteStore) -> None:
+async def test_a_check_sees_the_operations_before_it(store: Store) -> None:
     at_most_two = Check(THINGS, ALWAYS, at_most=2)
     await store.commit([insert("a"), insert("b"), at_most_two])
     with pytest.raises(Conflict):
@@ -165,7 +165,7 @@ async def test_a_check_sees_the_operations_before_it(store: SqliteStore) -> None
     assert await find_ids(store) == ["b", "c"]
 
 
-async def test_a_quota_holds_against_concurrent_commits(store: SqliteStore) -> None:
+async def test_a_quota_holds_against_concurrent_commits(store: Store) -> None:
     quota = Check(THINGS, ALWAYS, at_most=10)
     outcomes = await asyncio.gather(
         *(store.commit([insert(f"n{n}"), quota]) for n in range(50)), return_exceptions=True
@@ -174,7 +174,7 @@ async def test_a_quota_holds_against_concurrent_commits(store: SqliteStore) -> N
     assert await store.count(THINGS) == 10
 
 
-async def test_checks_and_guards_on_an_indexed_path_follow_the_values(store: SqliteStore) -> None:
+async def test_checks_and_guards_on_an_indexed_path_follow_the_values(store: Store) -> None:
     """Inside a transaction nothing remembered about an indexed column may be trusted."""
     await store.define(Collection(THINGS, (Index("v", (("v", 1),)),)))
     one, true = Equals(("v",), 1), Equals(("v",), True)
@@ -202,7 +202,7 @@ async def test_checks_and_guards_on_an_indexed_path_follow_the_values(store: Sql
     assert await store.commit([DeleteWhere(THINGS, true)]) == [1]
 
 
-async def test_delete_where_removes_all_that_match(store: SqliteStore) -> None:
+async def test_delete_where_removes_all_that_match(store: Store) -> None:
     await store.commit([insert(str(n), {"n": n} if n % 2 else {}) for n in range(10)])
     assert await store.commit([DeleteWhere(THINGS, Exists(("n",)))]) == [5]
     assert await store.commit([DeleteWhere(THINGS, Exists(("n",)))]) == [0]
@@ -224,7 +224,7 @@ REFUSED: list[tuple[Operation, type[Exception]]] = [
 
 @pytest.mark.parametrize(("refused", "error"), REFUSED)
 async def test_one_refused_operation_undoes_its_whole_commit(
-    store: SqliteStore, refused: Operation, error: type[Exception]
+    store: Store, refused: Operation, error: type[Exception]
 ) -> None:
     await store.define(Collection("others"))
     rows = [insert("there", {"n": 1, "text": "x"}), insert("old", {"n": 2}), insert("third")]
@@ -244,7 +244,7 @@ async def test_one_refused_operation_undoes_its_whole_commit(
         assert await store.count("others") == 0
 
 
-async def test_a_thousand_inserts_with_one_bad_store_nothing(store: SqliteStore) -> None:
+async def test_a_thousand_inserts_with_one_bad_store_nothing(store: Store) -> None:
     await store.commit([insert("n700")])
     with pytest.raises(Duplicate) as refusal:
         await store.commit([insert(f"n{n}") for n in range(1000)])

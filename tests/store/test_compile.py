@@ -15,11 +15,11 @@ from bkend.store import (
     Not,
     OneOf,
     Sort,
+    Store,
     all_of,
     any_of,
 )
 from bkend.store.conditions import And, Or, Path
-from bkend.store.sqlite.store import SqliteStore
 from tests.store.rows import Table, agree, find_ids, hold, ids, insert
 
 V, A_B = ("v",), ("a", "b")
@@ -84,7 +84,7 @@ BY_CLASS: Table = [
 
 
 async def test_values_of_different_classes_are_never_equal_nor_compared(
-    things: SqliteStore,
+    things: Store,
 ) -> None:
     await hold(things, **ALL_CLASSES)
     await agree(things, BY_CLASS)
@@ -107,7 +107,7 @@ WITH_BOOLEANS: Table = [
 
 
 async def test_a_column_with_booleans_but_no_arrays_keeps_them_apart_from_numbers(
-    things: SqliteStore,
+    things: Store,
 ) -> None:
     await hold(things, five={"v": 5}, one={"v": 1}, text={"v": "5"}, true={"v": True})
     await agree(things, WITH_BOOLEANS)
@@ -125,13 +125,13 @@ PLAIN: Table = [
 
 
 async def test_a_column_of_numbers_and_strings_only(
-    things: SqliteStore,
+    things: Store,
 ) -> None:
     await hold(things, null={"v": None}, one={"v": 1}, text={"v": "1"})
     await agree(things, PLAIN)
 
 
-async def test_the_first_odd_value_is_seen_by_the_very_next_query(things: SqliteStore) -> None:
+async def test_the_first_odd_value_is_seen_by_the_very_next_query(things: Store) -> None:
     await hold(things, one={"v": 1})
     assert await find_ids(things, Equals(V, 1)) == ["one"]
     await hold(things, true={"v": True})
@@ -141,7 +141,7 @@ async def test_the_first_odd_value_is_seen_by_the_very_next_query(things: Sqlite
     assert await find_ids(things, Equals(V, 1), Sort(("id",))) == ["list", "one"]
 
 
-async def test_a_remembered_query_for_one_is_not_used_for_true(things: SqliteStore) -> None:
+async def test_a_remembered_query_for_one_is_not_used_for_true(things: Store) -> None:
     await hold(things, one={"v": 1, "w": [1]}, true={"v": True, "w": [True]})
     for _ in range(2):
         for path in (V, ("w",)):
@@ -154,7 +154,7 @@ async def test_a_remembered_query_for_one_is_not_used_for_true(things: SqliteSto
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\0", "한글", "\U0001f600", "it's", '"', "%", ""])
-async def test_any_string_can_be_asked_for(things: SqliteStore, value: str) -> None:
+async def test_any_string_can_be_asked_for(things: Store, value: str) -> None:
     await hold(things, it={"v": value, "w": [value]}, other={"v": value + "x"})
     assert await find_ids(things, Equals(V, value)) == ["it"]
     assert await find_ids(things, OneOf(V, (value, "no such"))) == ["it"]
@@ -165,7 +165,7 @@ async def test_any_string_can_be_asked_for(things: SqliteStore, value: str) -> N
 @pytest.mark.parametrize(
     "value", ["\ud800", "x\udfff", ["\ud800"], {"\ud800": 1}, 10**400, -(10**400), [10**400]]
 )
-async def test_what_no_document_can_hold_equals_nothing(things: SqliteStore, value: Any) -> None:
+async def test_what_no_document_can_hold_equals_nothing(things: Store, value: Any) -> None:
     await hold(things, number={"v": 1}, text={"v": "x"}, odd={"v": [True]})
     for path in (V, ("v", "w"), ("id",), ("createdBy",), ("createdAt",)):
         assert await find_ids(things, Equals(path, value)) == []
@@ -174,14 +174,14 @@ async def test_what_no_document_can_hold_equals_nothing(things: SqliteStore, val
     assert await find_ids(things, Equals(("\ud800",), 1)) == []
 
 
-async def test_strings_no_document_can_hold_compare_with_nothing(things: SqliteStore) -> None:
+async def test_strings_no_document_can_hold_compare_with_nothing(things: Store) -> None:
     await hold(things, number={"v": 1}, text={"v": "x"})
     for path in (V, ("w",), ("id",), ("createdBy",), ("updatedAt",)):
         assert await find_ids(things, Compare(path, "lt", "\ud800")) == []
         assert await find_ids(things, Compare(path, "gte", "\ud800")) == []
 
 
-async def test_numbers_beyond_64_bits_are_compared_as_numbers(things: SqliteStore) -> None:
+async def test_numbers_beyond_64_bits_are_compared_as_numbers(things: Store) -> None:
     await hold(things, large={"v": 2**63}, small={"v": 5}, least={"v": -(2**63)})
     assert await find_ids(things, Compare(V, "lt", 10**400), Sort(V)) == ["least", "small", "large"]
     assert await find_ids(things, Compare(V, "gt", 10**30)) == []
@@ -191,7 +191,7 @@ async def test_numbers_beyond_64_bits_are_compared_as_numbers(things: SqliteStor
     assert await find_ids(things, Equals(V, -(2**63))) == ["least"]
 
 
-async def test_large_neighbouring_integers_stay_apart(things: SqliteStore) -> None:
+async def test_large_neighbouring_integers_stay_apart(things: Store) -> None:
     await hold(things, even={"v": 2**53}, odd={"v": 2**53 + 1})
     assert await find_ids(things, Equals(V, 2**53 + 1)) == ["odd"]
     assert await find_ids(things, Equals(V, 2**53)) == ["even"]
@@ -222,7 +222,7 @@ BY_TIME: Table = [
 
 
 async def test_times_are_compared_as_instants(
-    things: SqliteStore,
+    things: Store,
 ) -> None:
     noon = 1_736_942_400_000
     times = {"early": noon - 86_400_000, "late": noon + 1, "noon": noon}
@@ -246,14 +246,14 @@ BY_SYSTEM_FIELD: Table = [
 
 
 async def test_system_fields_hold_one_string(
-    things: SqliteStore,
+    things: Store,
 ) -> None:
     owners = {"a": "u1", "b": "", "c": "u2"}
     await things.commit([insert(id, by=by) for id, by in owners.items()])
     await agree(things, BY_SYSTEM_FIELD)
 
 
-async def test_a_hundred_leaves_in_any_shape(things: SqliteStore) -> None:
+async def test_a_hundred_leaves_in_any_shape(things: Store) -> None:
     await hold(things, **{f"d{n:02}": {"v": n, "a": {"b": n}} for n in range(10)})
 
     def leaf(number: int) -> Condition:
@@ -275,7 +275,7 @@ async def test_a_hundred_leaves_in_any_shape(things: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("path", [V, ("w",), A_B, ("0", "1"), ("id",), ("createdAt",)])
-async def test_a_thousand_values_in_one_list(things: SqliteStore, path: Path) -> None:
+async def test_a_thousand_values_in_one_list(things: Store, path: Path) -> None:
     await hold(things, **{f"n{n}": {"v": n, "w": [n], "a": {"b": n}} for n in (1, 999, 5000)})
     numbers: list[Any] = list(range(1000))
     mixed = (*numbers, *map(str, numbers), None, True, *([n] for n in numbers))
@@ -284,13 +284,13 @@ async def test_a_thousand_values_in_one_list(things: SqliteStore, path: Path) ->
     assert len(await find_ids(things, OneOf(path, mixed))) in (0, 2, 3)
 
 
-async def test_an_offset_beyond_all_numbers_is_an_empty_page(things: SqliteStore) -> None:
+async def test_an_offset_beyond_all_numbers_is_an_empty_page(things: Store) -> None:
     await hold(things, one={"v": 1})
     page = await things.find(Find("things", offset=10**30, limit=10**30))
     assert (ids(page), page.total, page.items) == ([], 1, b"[]")
 
 
-async def test_conditions_combine(things: SqliteStore) -> None:
+async def test_conditions_combine(things: Store) -> None:
     await hold(things, **{str(n): {"n": n, "v": n % 2} for n in range(6)})
     odd, small = Equals(V, 1), Compare(("n",), "lt", 3)
     assert await find_ids(things, all_of(odd, small)) == ["1"]

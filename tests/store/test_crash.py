@@ -10,10 +10,20 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bkend.store import Exists, Find
 from bkend.store.sqlite import SqliteDatabase
+from tests.engines import Engine
 from tests.store.committing import SUM
 from tests.store.rows import THINGS, document, documents
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """These tests are about SQLite alone."""
+    return "sqlite"
+
 
 ROOT = Path(__file__).parents[2]
 KILLS = 8

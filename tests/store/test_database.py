@@ -13,9 +13,16 @@ import pytest
 
 from bkend.store import Collection, Duplicate, Index, StoreRefused, StoreUnavailable
 from bkend.store.sqlite import SqliteDatabase
+from tests.engines import Engine
 from tests.store.conftest import OpenDatabase
 from tests.store.limited import run_limited
 from tests.store.rows import THINGS, find_ids, insert
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """These tests are about SQLite alone."""
+    return "sqlite"
 
 
 async def test_a_directory_is_served_by_one_process_only(

@@ -26,8 +26,16 @@ from bkend.store.conditions import And
 from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.files import open_file
 from bkend.store.sqlite.store import SqliteStore
+from tests.engines import Engine
 from tests.store.conftest import OpenDatabase
 from tests.store.rows import THINGS, find_ids, insert
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """These tests are about SQLite alone."""
+    return "sqlite"
+
 
 BY_V = Index("v", (("v", 1),))
 UNIQUE_V = Index("v", (("v", 1),), unique=True)

@@ -25,9 +25,17 @@ from bkend.store import (
 from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.external import ChangeFile
 from bkend.store.sqlite.store import SqliteStore
+from tests.engines import Engine
 from tests.store.conftest import OpenDatabase
 from tests.store.outside import Outside
 from tests.store.rows import THINGS, document, find_ids, insert
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """These tests are about SQLite alone."""
+    return "sqlite"
+
 
 StartOutside = Callable[..., Outside]
 
@@ -136,7 +144,8 @@ def odd(directory: Path) -> bool:
 @pytest.fixture
 async def command(control: SqliteStore, open_database: OpenDatabase) -> SqliteStore:
     """The same control store as another process would open it."""
-    return (await open_database(serving=False)).control
+    database: SqliteDatabase = await open_database(serving=False)
+    return database.control
 
 
 async def test_a_command_sees_what_the_server_commits(

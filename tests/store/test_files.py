@@ -16,9 +16,16 @@ from bkend.store import Collection, Find, Sort, StoreRefused, StoreUnavailable
 from bkend.store.sqlite import SqliteDatabase
 from bkend.store.sqlite.files import check_version, unavailable
 from bkend.store.sqlite.reader import Reader
+from tests.engines import Engine
 from tests.store.conftest import OpenDatabase
 from tests.store.limited import run_limited
 from tests.store.rows import THINGS, ids, insert
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """These tests are about SQLite alone."""
+    return "sqlite"
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from bkend.store import ALWAYS, Compare, Equals, Exists, Not, OneOf, Sort
-from bkend.store.sqlite.store import SqliteStore
+from bkend.store import ALWAYS, Compare, Equals, Exists, Not, OneOf, Sort, Store
 from tests.store.rows import Table, agree, find_ids, hold
 
 A_B, ITEMS = ("a", "b"), ("items", "name")
@@ -45,14 +44,14 @@ BY_PATH: Table = [
 
 
 async def test_paths_lead_through_objects_arrays_and_decimal_indexes(
-    things: SqliteStore,
+    things: Store,
 ) -> None:
     await hold(things, **NESTED)
     await agree(things, BY_PATH)
 
 
 async def test_an_index_on_a_dotted_path_finds_what_lies_behind_an_array(
-    things: SqliteStore,
+    things: Store,
 ) -> None:
     await hold(things, plain={"items": {"name": "ink"}})
     assert await find_ids(things, Equals(ITEMS, "ink")) == ["plain"]
@@ -63,7 +62,7 @@ async def test_an_index_on_a_dotted_path_finds_what_lies_behind_an_array(
 
 
 @pytest.mark.parametrize("segment", ['q"uote', "it's", "제목", "$v", "a b", "nul\0", "\\", "é", ""])
-async def test_any_name_can_be_asked_for(things: SqliteStore, segment: str) -> None:
+async def test_any_name_can_be_asked_for(things: Store, segment: str) -> None:
     await hold(things, flat={segment: "x"}, nested={"a": {segment: ["x"]}}, none={"z": 1})
     assert await find_ids(things, Equals((segment,), "x")) == ["flat"]
     assert await find_ids(things, Equals(("a", segment), "x")) == ["nested"]
@@ -77,7 +76,7 @@ async def test_any_name_can_be_asked_for(things: SqliteStore, segment: str) -> N
 
 
 @pytest.mark.parametrize("segment", ["a", "0", "제목"])
-async def test_the_longest_path_is_answered_quickly(things: SqliteStore, segment: str) -> None:
+async def test_the_longest_path_is_answered_quickly(things: Store, segment: str) -> None:
     body: Any = "leaf"
     for _ in range(10):
         body = {segment: body}

@@ -17,7 +17,15 @@ from bkend.store.sqlite import reader as reader_module
 from bkend.store.sqlite.files import open_file
 from bkend.store.sqlite.reader import Reader
 from bkend.store.sqlite.store import SqliteStore
+from tests.engines import Engine
 from tests.store.rows import THINGS, find_ids, insert
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """These tests are about SQLite alone."""
+    return "sqlite"
+
 
 COUNT_TO_A_MILLION = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<1000000) "

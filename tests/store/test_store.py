@@ -12,6 +12,7 @@ from bkend.store import (
     ALWAYS,
     Check,
     Collection,
+    Database,
     Delete,
     DeleteWhere,
     Duplicate,
@@ -19,17 +20,16 @@ from bkend.store import (
     Find,
     Index,
     Operation,
+    Store,
     StoreUnavailable,
     UnknownCollection,
     Update,
 )
-from bkend.store.sqlite import SqliteDatabase
-from bkend.store.sqlite.store import SqliteStore
 from tests.store.conftest import OpenDatabase
 from tests.store.rows import THINGS, document, documents, find_ids, ids, insert
 
 
-async def test_get_returns_the_stored_bytes_or_none(store: SqliteStore) -> None:
+async def test_get_returns_the_stored_bytes_or_none(store: Store) -> None:
     (body,) = await store.commit([insert("a", {"n": 1}, by="u1")])
     assert await store.get(THINGS, "a") == body
     assert body == (
@@ -41,7 +41,7 @@ async def test_get_returns_the_stored_bytes_or_none(store: SqliteStore) -> None:
     assert await store.get(THINGS, "\ud800") is None
 
 
-async def test_find_returns_a_page_of_stored_bytes_and_the_total(store: SqliteStore) -> None:
+async def test_find_returns_a_page_of_stored_bytes_and_the_total(store: Store) -> None:
     bodies = await store.commit([insert(id, {"n": n}) for n, id in enumerate("abc")])
     page = await store.find(Find(THINGS, descending=False, offset=1, limit=1))
     assert page.items == b"[" + (bodies[1] if isinstance(bodies[1], bytes) else b"") + b"]"
@@ -49,21 +49,21 @@ async def test_find_returns_a_page_of_stored_bytes_and_the_total(store: SqliteSt
     assert ids(await store.find(Find(THINGS))) == ["c", "b", "a"]
 
 
-async def test_strings_with_nul_quotes_and_emoji_come_back_whole(store: SqliteStore) -> None:
+async def test_strings_with_nul_quotes_and_emoji_come_back_whole(store: Store) -> None:
     odd = {"text": "a\0b\"'\\\U0001f600", 'k\0y"': ["\0"]}
     await store.commit([insert("a", odd), insert("b", odd)])
     found = documents(await store.find(Find(THINGS)))
     assert [{key: held[key] for key in odd} for held in found] == [odd, odd]
 
 
-async def test_count_counts_matching_documents(store: SqliteStore) -> None:
+async def test_count_counts_matching_documents(store: Store) -> None:
     await store.commit([insert(str(n), {"even": n % 2 == 0}) for n in range(5)])
     assert await store.count(THINGS) == 5
     assert await store.count(THINGS, Equals(("even",), True)) == 3
 
 
 @pytest.mark.parametrize("name", ["nothing", 'x"; DROP TABLE c1; --', "", "c1"])
-async def test_an_unknown_collection_is_refused_everywhere(store: SqliteStore, name: str) -> None:
+async def test_an_unknown_collection_is_refused_everywhere(store: Store, name: str) -> None:
     with pytest.raises(UnknownCollection):
         await store.get(name, "a")
     with pytest.raises(UnknownCollection):
@@ -95,7 +95,7 @@ TOTALS: list[tuple[list[Operation], int, int]] = [
 
 @pytest.mark.parametrize("indexes", [(), (Index("v", (("v", 1),)),)])
 async def test_totals_are_exact_after_every_kind_of_change(
-    store: SqliteStore, indexes: tuple[Index, ...]
+    store: Store, indexes: tuple[Index, ...]
 ) -> None:
     await store.define(Collection(THINGS, indexes))
     for operations, everything, matching in TOTALS:
@@ -109,14 +109,14 @@ async def test_totals_are_exact_after_every_kind_of_change(
     assert await store.count(THINGS) == 0
 
 
-async def test_a_refused_commit_leaves_totals_as_they_were(store: SqliteStore) -> None:
+async def test_a_refused_commit_leaves_totals_as_they_were(store: Store) -> None:
     await store.commit([insert("a")])
     with pytest.raises(Duplicate):
         await store.commit([insert("b"), insert("a")])
     assert await store.count(THINGS) == 1
 
 
-async def test_an_acknowledged_write_is_never_hidden_by_a_snapshot(store: SqliteStore) -> None:
+async def test_an_acknowledged_write_is_never_hidden_by_a_snapshot(store: Store) -> None:
     """Many writers, each reading its own write back at once, while others keep reading."""
     await store.define(Collection(THINGS, (Index("w", (("w", 1),)),)))
     writing = True
@@ -159,7 +159,7 @@ class Heard:
         self.calls.append((collection, None if ids is None else list(ids)))
 
 
-async def test_the_counter_moves_with_every_change_and_only_then(store: SqliteStore) -> None:
+async def test_the_counter_moves_with_every_change_and_only_then(store: Store) -> None:
     await store.define(Collection("others"))
     changing: list[list[Operation]] = [
         [insert("a")],
@@ -187,7 +187,7 @@ async def test_the_counter_moves_with_every_change_and_only_then(store: SqliteSt
     assert store.changes(THINGS) == before
 
 
-async def test_listeners_hear_what_changed(store: SqliteStore) -> None:
+async def test_listeners_hear_what_changed(store: Store) -> None:
     heard = Heard()
     store.listen(heard)
     await store.commit([insert("a"), insert("b"), Update(THINGS, "a", set={"n": 1})])
@@ -203,7 +203,7 @@ async def test_listeners_hear_what_changed(store: SqliteStore) -> None:
     ]
 
 
-async def test_listeners_hear_nothing_of_a_refused_commit(store: SqliteStore) -> None:
+async def test_listeners_hear_nothing_of_a_refused_commit(store: Store) -> None:
     await store.commit([insert("a")])
     heard = Heard()
     store.listen(heard)
@@ -212,7 +212,7 @@ async def test_listeners_hear_nothing_of_a_refused_commit(store: SqliteStore) ->
     assert heard.calls == []
 
 
-async def test_listeners_hear_before_the_writer_is_answered(store: SqliteStore) -> None:
+async def test_listeners_hear_before_the_writer_is_answered(store: Store) -> None:
     """Whoever got an answer may rely on every cache having forgotten what changed."""
     order: list[str] = []
     store.listen(lambda collection, ids: order.append("heard"))
@@ -224,7 +224,7 @@ async def test_listeners_hear_before_the_writer_is_answered(store: SqliteStore) 
 # -- definitions, isolation, closing ---------------------------------------------------------
 
 
-async def test_reads_and_writes_go_on_while_indexes_come_and_go(store: SqliteStore) -> None:
+async def test_reads_and_writes_go_on_while_indexes_come_and_go(store: Store) -> None:
     await store.commit([insert(str(n), {"v": n}) for n in range(200)])
     defining = True
 
@@ -252,7 +252,7 @@ async def test_reads_and_writes_go_on_while_indexes_come_and_go(store: SqliteSto
     assert reads > 0
 
 
-async def test_a_read_of_a_collection_that_goes_away_says_so(store: SqliteStore) -> None:
+async def test_a_read_of_a_collection_that_goes_away_says_so(store: Store) -> None:
     async def read() -> None:
         while True:
             await store.find(Find("brief"))
@@ -289,7 +289,7 @@ async def test_a_closed_store_refuses_writes_with_a_clear_word(open_database: Op
         await database.control.commit([insert("a")])
 
 
-async def test_environments_share_nothing(database: SqliteDatabase) -> None:
+async def test_environments_share_nothing(database: Database) -> None:
     one, other = await database.environment("one"), await database.environment("other")
     await one.define(Collection(THINGS, (Index("v", (("v", 1),), unique=True),)))
     assert other.collection(THINGS) is None

@@ -15,13 +15,13 @@ from bkend.store import (
     Duplicate,
     Equals,
     Index,
+    Store,
     Update,
 )
-from bkend.store.sqlite.store import SqliteStore
 from tests.store.rows import THINGS, find_ids, insert, own_fields
 
 
-async def test_an_id_is_given_once(store: SqliteStore) -> None:
+async def test_an_id_is_given_once(store: Store) -> None:
     await store.commit([insert("a", {"n": 1})])
     with pytest.raises(Duplicate) as refusal:
         await store.commit([insert("b"), insert("a", {"n": 2})])
@@ -44,7 +44,7 @@ UNIQUE_FIELDS: list[tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("fields", "one", "other"), UNIQUE_FIELDS)
 async def test_a_duplicate_names_its_fields_and_position(
-    store: SqliteStore, fields: tuple[str, ...], one: dict[str, Any], other: dict[str, Any]
+    store: Store, fields: tuple[str, ...], one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     """Among other unique indexes, of columns and of paths, the violated one is named."""
     await store.define(
@@ -69,7 +69,7 @@ async def test_a_duplicate_names_its_fields_and_position(
     assert await find_ids(store) == ["a"]
 
 
-async def test_an_update_that_makes_a_duplicate_is_refused(store: SqliteStore) -> None:
+async def test_an_update_that_makes_a_duplicate_is_refused(store: Store) -> None:
     await store.define(Collection(THINGS, (Index("e", (("e", 1),), unique=True),)))
     await store.commit([insert("a", {"e": 1}), insert("b", {"e": 2})])
     with pytest.raises(Duplicate) as refusal:
@@ -113,7 +113,7 @@ DIFFERENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-async def test_unique_values_are_compared_as_in_filters(store: SqliteStore) -> None:
+async def test_unique_values_are_compared_as_in_filters(store: Store) -> None:
     await store.define(Collection(THINGS, (Index("v", (("v", 1),), unique=True),)))
     for one, other in SAME:
         await store.commit([DeleteWhere(THINGS, ALWAYS), insert("one", one)])
@@ -125,7 +125,7 @@ async def test_unique_values_are_compared_as_in_filters(store: SqliteStore) -> N
         await store.commit([insert("other", other)])
 
 
-async def test_a_sparse_unique_index_leaves_out_rows_without_any_value(store: SqliteStore) -> None:
+async def test_a_sparse_unique_index_leaves_out_rows_without_any_value(store: Store) -> None:
     index = Index("vw", (("v", 1), ("w", 1)), unique=True, sparse=True)
     await store.define(Collection(THINGS, (index,)))
     await store.commit([insert("a"), insert("b", {"v": None}), insert("c", {"v": None, "w": None})])
@@ -138,7 +138,7 @@ async def test_a_sparse_unique_index_leaves_out_rows_without_any_value(store: Sq
         assert refusal.value.fields == ("v", "w")
 
 
-async def test_fifty_parallel_equal_inserts_give_exactly_one(store: SqliteStore) -> None:
+async def test_fifty_parallel_equal_inserts_give_exactly_one(store: Store) -> None:
     await store.define(Collection(THINGS, (Index("e", (("email", 1),), unique=True),)))
     for turn in range(5):
         body = {"email": f"{turn}@example.com"}

@@ -37,16 +37,12 @@ def config(data: Data = None, json: Json = False) -> None:
 
     With each, where it comes from. Secrets are masked.
     """
-    from bkend.settings import PREFIX, SECRETS, load_settings
+    from bkend.settings import PREFIX, load_settings, masked
 
     loaded = load_settings(data=data)
     items = []
     for name, source in loaded.sources.items():
-        value = getattr(loaded.settings, name)
-        if name == "data":
-            value = str(value)
-        if name in SECRETS and value is not None:
-            value = "********"
+        value = masked(name, getattr(loaded.settings, name))
         variable = PREFIX + name.upper()
         items.append({"name": name, "variable": variable, "value": value, "source": source})
     if json:

@@ -77,7 +77,7 @@ def run(data: str | None, work: Callable[[Core], Awaitable[T]], *, make: bool = 
 
     settings = load_settings(data=data).settings
     configure_logs(settings.log, settings.log_level)
-    if not make:
+    if not make and settings.is_embedded:
         _require_data(settings.data)
 
     import asyncio

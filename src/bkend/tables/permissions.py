@@ -61,7 +61,7 @@ class Permissions:
     """The permissions of one table version."""
 
     def __init__(self, table: Table) -> None:
-        self._matrix = DEFAULTS if table.permissions is None else table.permissions
+        self._matrix = effective_matrix(table)
         self._expressions = {
             operation: stored_expression(text)
             for operation, text in (table.expression_permissions or {}).items()
@@ -149,6 +149,11 @@ class Permissions:
         seen = (decision, columns, counted)
         number = self._numbers.setdefault(seen, len(self._numbers))
         return Sight(decision, columns, rules, personal, number)
+
+
+def effective_matrix(table: Table) -> dict[str, dict[str, bool]]:
+    """The boolean permissions as they hold: the defaults where none are configured (21 §5)."""
+    return DEFAULTS if table.permissions is None else table.permissions
 
 
 def _column_rules(columns: dict[str, Any], part: str) -> dict[str, Expression]:
