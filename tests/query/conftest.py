@@ -15,10 +15,10 @@ from bkend.store import Collection, Database, Store
 from bkend.tables.models import Table
 from bkend.tables.schema import canonical_schema
 from bkend.tables.view import View
-from tests.store.conftest import database, directory, open_database
+from tests.store.conftest import database, directory, engine, open_database, shared_url
 from tests.store.rows import ids, insert
 
-__all__ = ["database", "directory", "open_database"]
+__all__ = ["database", "directory", "engine", "open_database", "shared_url"]
 
 COLUMNS = {
     "name": {"type": "string"},

@@ -195,15 +195,11 @@ class Compiler:
     def _text(self, leaf: Matches | Contains) -> str:
         column = system_column(leaf.path)
         if column in TIME_COLUMNS:
-            return self._time_text(column, leaf)
+            return "FALSE"  # times are no texts
         test = self.text_test(leaf)
         if column is not None:
             return test(column)
         return self._some_candidate(leaf.path, lambda one: _string_test(one, test))
-
-    def _time_text(self, column: str | None, leaf: Matches | Contains) -> str:
-        name = {"created_at": "createdAt", "updated_at": "updatedAt"}[str(column)]
-        return self.text_test(leaf)(f"(data->>'{name}')")
 
     def text_test(self, leaf: TextLeaf) -> _Test:
         """The test of one string: by SQL where that is exact, else among those looked at."""
