@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -56,14 +58,22 @@ def test_log_holds_no_secret_even_when_it_tells_everything(start_server: StartSe
         assert secret not in logged
 
 
+def events(server: RunningServer) -> list[dict[str, Any]]:
+    """What the server has logged so far; the last line may still be on its way."""
+    lines = server.log.splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+
+
 def test_secret_key_is_shown_once_on_a_fresh_start_only(tmp_path: Path) -> None:
     environment = {"BKEND_LOG": "json", "BKEND_LOG_LEVEL": "debug"}
     server = RunningServer(tmp_path, environment=environment)
     try:
         server.start()
         assert server.log.count("sk_") == 1
-        events = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
-        [request, *_] = [event for event in events if event["event"] == "request"]
+        deadline = time.monotonic() + 10
+        while not (requests := [one for one in events(server) if one["event"] == "request"]):
+            assert time.monotonic() < deadline  # the line is written just after the answer
+        request = requests[0]
         assert request.keys() >= {"method", "path", "status", "ms", "client", "request_id"}
         shown = server.log
         server.stop()
