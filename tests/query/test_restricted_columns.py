@@ -137,3 +137,13 @@ def test_the_refusal_names_the_parameter_and_no_value(listing: Listing) -> None:
         plan_list(listing.table, HIDDEN, query_string({"andFilters": {"salary": 12345}}))
     assert refused.value.details[0]["field"] == "andFilters"
     assert "12345" not in refused.value.message
+
+
+@pytest.mark.parametrize("name", ["level", "done"])
+@pytest.mark.parametrize("form", ["filter[{}]", "andFilters[{}][gte]", "filter[{}][in]"])
+async def test_value_of_the_wrong_type_does_not_tell_the_type_of_a_hidden_column(
+    listing: Listing, name: str, form: str
+) -> None:
+    view = View("ada", hidden=frozenset({name}))
+    with pytest.raises(RestrictedColumn):
+        plan_list(listing.table, view, query_string({form.format(name): "word"}))

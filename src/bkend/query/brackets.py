@@ -65,13 +65,13 @@ class BracketParser:
             return self._leaves.leaf(path, operator, _YES_OR_NO.get(text, text))
         if operator == "$contains":
             return self._leaves.leaf(path, operator, text)
+        self._leaves.admit(path)  # before any value is read: a refusal of one tells the type
         operands: list[Any]
         if operator in _LISTS:
             readings = [self._readings(path, one) for one in text.split(",")]
             operands = [[one[0] for one in readings], [one[1] for one in readings if one[1:]]]
         else:
             operands = self._readings(path, text)
-        self._leaves.admit(path)
         parts = [self._leaves.condition(path, operator, operand) for operand in operands]
         return all_of(*parts) if operator in _NEGATED else any_of(*parts)
 
