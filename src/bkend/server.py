@@ -115,6 +115,11 @@ def _announce(core: Core, made: Bootstrap, *, first: bool) -> None:
             f"  Secret key       {made.secret_key}",
             "                   (full access, shown only now; never put it in an app)",
         ]
+    if first and made.management_token:
+        lines += [
+            f"  Management       {made.management_token}",
+            "                   (token to design tables over HTTP, shown only now)",
+        ]
     lines += [
         "",
         "  Try it:",
