@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from bkend.auth import collections as auth_collections
 from bkend.auth.identity import Identities
+from bkend.auth.parts import AuthParts
 from bkend.auth.passwords import PasswordHasher
 from bkend.auth.service import AuthService
 from bkend.auth.tokens import Tokens
 from bkend.clock import Clock, SystemClock
 from bkend.environment import EnvironmentServices
 from bkend.ids import RecordIds
+from bkend.mail import collections as mail_collections
+from bkend.mail.service import Mail
 from bkend.manage.control import define_control
 from bkend.manage.environments import Environments, EnvironmentState
 from bkend.manage.hierarchy import Hierarchy
@@ -21,6 +24,7 @@ from bkend.manage.keys import Keys
 from bkend.manage.projects import Projects
 from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
+from bkend.sealing import Sealer
 from bkend.secret import load_secret
 from bkend.settings import Settings
 from bkend.store import Database, Store
@@ -28,7 +32,11 @@ from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
 
-ENVIRONMENT_COLLECTIONS = (*auth_collections.COLLECTIONS, *table_models.COLLECTIONS)
+ENVIRONMENT_COLLECTIONS = (
+    *auth_collections.COLLECTIONS,
+    *mail_collections.COLLECTIONS,
+    *table_models.COLLECTIONS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,8 @@ async def open_core(
     hasher = PasswordHasher()
     try:
         await define_control(database.control)
-        tokens = Tokens(load_secret(settings.data, settings.secret), clock)
+        secret = load_secret(settings.data, settings.secret)
+        tokens, sealer = Tokens(secret, clock), Sealer(secret)
         record_ids = RecordIds()
 
         async def build(state: EnvironmentState, store: Store) -> EnvironmentServices:
@@ -93,9 +102,12 @@ async def open_core(
             if missing:
                 await store.define(*missing)
             tables = Tables(store, clock)
+            mail = Mail(store, state, clock)
+            parts = AuthParts.on(store, clock, state, tokens, hasher, sealer, mail)
             return EnvironmentServices(
                 identities=Identities(tokens, store, state, clock),
-                auth=AuthService(store, tokens, state, clock, hasher),
+                auth=AuthService(parts),
+                mail=mail,
                 tables=tables,
                 design=Design(tables, store, check_filter),
                 records=Records(store, tables, clock, record_ids),

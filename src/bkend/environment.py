@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from bkend.auth.identity import Identities
 from bkend.auth.service import AuthService
+from bkend.mail.service import Mail
 from bkend.manage.environments import OpenEnvironment
 from bkend.records.service import Records
 from bkend.tables.design import Design
@@ -19,6 +20,7 @@ class EnvironmentServices:
 
     identities: Identities
     auth: AuthService
+    mail: Mail
     tables: Tables
     design: Design
     records: Records

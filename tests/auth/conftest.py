@@ -15,6 +15,7 @@ import pytest_asyncio
 from bkend.app import build_app
 from bkend.auth.collections import COLLECTIONS
 from bkend.auth.identity import Identities, Identity
+from bkend.auth.parts import AuthParts
 from bkend.auth.passwords import PasswordHasher
 from bkend.auth.service import AuthService
 from bkend.auth.sessions import Client
@@ -22,7 +23,10 @@ from bkend.auth.shapes import AuthResult
 from bkend.auth.tokens import Tokens
 from bkend.core import Core, open_core
 from bkend.http.application import Application
+from bkend.mail.collections import COLLECTIONS as MAIL_COLLECTIONS
+from bkend.mail.service import Mail
 from bkend.manage.environments import EnvironmentState, ProjectState
+from bkend.sealing import Sealer
 from bkend.secret import Secret
 from bkend.settings import Settings
 from bkend.store import Store
@@ -74,8 +78,18 @@ class World:
 
     def another_process(self, hasher: PasswordHasher | None = None) -> AuthService:
         """A service that shares nothing with the first but the database."""
-        return AuthService(
-            self.store, self.tokens, self.environment, self.clock, hasher or self.hasher
+        return AuthService(self.parts(hasher))
+
+    def parts(self, hasher: PasswordHasher | None = None) -> AuthParts:
+        """What the services of authentication are made of, new each time."""
+        return AuthParts.on(
+            self.store,
+            self.clock,
+            self.environment,
+            self.tokens,
+            hasher or self.hasher,
+            Sealer(self.secret),
+            Mail(self.store, self.environment, self.clock),
         )
 
     async def sign_up(self, email: str = "ada@example.com") -> AuthResult:
@@ -111,7 +125,7 @@ async def store(tmp_path: Path, database_url: str | None) -> AsyncIterator[Store
         await empty(database_url)
     database = await open_engine(database_url, tmp_path / "store", serving=True)
     opened = await database.environment("env_dev")
-    await opened.define(*COLLECTIONS)
+    await opened.define(*COLLECTIONS, *MAIL_COLLECTIONS)
     yield opened
     await database.close()
 

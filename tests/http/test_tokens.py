@@ -65,7 +65,7 @@ def test_tampered_tokens_are_refused(
         f"{head}.{body}.{mark[:-2]}xx",
         f"{head}.{body[:-2]}xx.{mark}",
         jwt.encode(claims, "another secret that is long enough", algorithm="HS256"),
-        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, "", algorithm="none"),
         user["refreshToken"],
         resigned(server, token, typ="refresh"),
         resigned(server, token, iss="else"),

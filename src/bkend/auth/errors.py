@@ -29,6 +29,13 @@ class InvalidPasswordFormat(ApiError):
     default_message = "The password does not meet the rules"
 
 
+class WeakPassword(ApiError):
+    """A password that is known from breaches (10 §4, `breachCheck`)."""
+
+    status, code = 400, "auth/weak-password"
+    default_message = "This password is among the most common ones; choose another"
+
+
 class SameAsPreviousPassword(ApiError):
     """The new password is the old one."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bkend.auth.errors import InvalidPasswordFormat
+from bkend.auth.common_passwords import is_common
+from bkend.auth.errors import InvalidPasswordFormat, WeakPassword
 from bkend.errors import Detail
 
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -21,9 +22,12 @@ class PasswordPolicy:
     require_numbers: bool = False
     require_special_chars: bool = False
     expiration_days: int | None = None
+    breach_check: str = "off"
+    """`off`, or `list`: refuse the bundled common passwords."""
 
     def check(self, password: str, field: str = "password") -> None:
-        """Raises InvalidPasswordFormat with every rule that the password breaks."""
+        """Raises InvalidPasswordFormat with every rule that the password breaks, and
+        WeakPassword."""
         broken: list[tuple[str, str]] = []
         if len(password) < self.min_length:
             broken.append(("minLength", f"must have at least {self.min_length} characters"))
@@ -43,6 +47,8 @@ class PasswordPolicy:
                 for rule, sentence in broken
             ]
             raise InvalidPasswordFormat(details[0]["message"], details=details)
+        if self.breach_check == "list" and is_common(password):
+            raise WeakPassword
 
     def is_expired(self, changed_at_ms: int, now_ms: int) -> bool:
         """Whether a password of that age must be reset."""

@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-import orjson
-
-from bkend.auth.buckets import FAILED_PASSWORDS, SIGN_UPS, Attempt, Buckets
-from bkend.auth.collections import ACCOUNTS, USERS
+from bkend.auth.buckets import FAILED_PASSWORDS, SIGN_UPS, Attempt
+from bkend.auth.collections import USERS
 from bkend.auth.emails import normalise_email
 from bkend.auth.errors import (
     AccountBanned,
@@ -23,26 +21,22 @@ from bkend.auth.errors import (
     SignupDisabled,
 )
 from bkend.auth.identity import Identity
-from bkend.auth.passwords import PasswordHasher
-from bkend.auth.sessions import Client, Sessions
-from bkend.auth.settings import AuthSettings, StoredSettings
+from bkend.auth.parts import AuthParts
+from bkend.auth.sessions import Client
+from bkend.auth.settings import AuthSettings
 from bkend.auth.shapes import AuthResult, AuthUser, SessionList, TokenPair, auth_user
-from bkend.auth.tokens import Tokens
-from bkend.clock import Clock
+from bkend.auth.users import email_account, new_user, stored_user, user_by_email
 from bkend.errors import InvalidToken
 from bkend.ids import uuid4
-from bkend.manage.environments import EnvironmentState
 from bkend.store import (
     Check,
     Conflict,
     Duplicate,
     Equals,
-    Find,
     Insert,
     Missing,
     Not,
     Operation,
-    Store,
     Update,
     all_of,
 )
@@ -52,20 +46,13 @@ from bkend.store.documents import format_time, parse_time
 class AuthService:
     """The authentication of one environment's users."""
 
-    def __init__(
-        self,
-        store: Store,
-        tokens: Tokens,
-        environment: EnvironmentState,
-        clock: Clock,
-        hasher: PasswordHasher,
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._hasher = hasher
-        self._buckets = Buckets(store, clock)
-        self._sessions = Sessions(store, tokens, environment, clock)
-        self.settings = StoredSettings(store, clock)
+    def __init__(self, parts: AuthParts) -> None:
+        self._store = parts.store
+        self._clock = parts.clock
+        self._hasher = parts.hasher
+        self._buckets = parts.buckets
+        self._sessions = parts.sessions
+        self.settings = parts.settings
 
     # -- signing up and in ------------------------------------------------------------------
 
@@ -82,20 +69,18 @@ class AuthService:
             raise SignupDisabled
         if settings.rate_limits_enabled:
             await self._buckets.take(SIGN_UPS, address)
-        if await self._user_by_email(address) is not None:
+        if await user_by_email(self._store, address) is not None:
             raise EmailAlreadyExists
         encoded = await self._hasher.hash(password)
         now = self._clock.now_ms()
         id = uuid4()
-        fields = _new_user(address, name, encoded, now)
-        user = Insert(USERS, id, fields, now, now)
-        account = Insert(ACCOUNTS, uuid4(), _email_account(id, address, now), now, now, id)
+        fields = new_user(address, name, now, password_hash=encoded)
+        made = [Insert(USERS, id, fields, now, now), email_account(id, address, now)]
         try:
-            pair = await self._sessions.open(id, fields["role"], client, settings, [user, account])
+            pair = await self._sessions.open(id, fields["role"], client, settings, made)
         except Duplicate:
             raise EmailAlreadyExists from None
-        times = {"createdAt": format_time(now), "updatedAt": format_time(now)}
-        return {**pair, "user": auth_user({"id": id, **fields, **times})}
+        return {**pair, "user": auth_user(stored_user(id, fields, now))}
 
     async def sign_in(self, email: str, password: str, client: Client) -> AuthResult:
         """Open a session for the right password; the checks in the order of 10 §6.
@@ -106,12 +91,12 @@ class AuthService:
         address = normalise_email(email)
         settings = await self.settings.current()
         async with self._attempt(settings, address) as attempt:
-            user = await self._user_by_email(address)
+            user = await user_by_email(self._store, address)
             encoded = user.get("passwordHash") if user else None
             matches = await self._hasher.verify(password, encoded)
             if user is None or not encoded or not matches:
                 raise InvalidCredentials
-            _require_admissible(user, settings, self._clock.now_ms())
+            require_admissible(user, settings, self._clock.now_ms())
             operations = [await self._unchanged(user["id"], encoded, password)]
             if attempt is not None:
                 operations.append(attempt.clear())
@@ -197,11 +182,6 @@ class AuthService:
         async with self._buckets.attempt(FAILED_PASSWORDS, address) as attempt:
             yield attempt
 
-    async def _user_by_email(self, address: str) -> dict[str, Any] | None:
-        found = await self._store.find(Find(USERS, Equals(("emailKey",), address), limit=1))
-        users: list[dict[str, Any]] = orjson.loads(found.items)
-        return users[0] if users else None
-
     async def _unchanged(self, user_id: str, encoded: str, password: str) -> Operation:
         """Ties a session to the password it was opened with, renewing an outdated hash."""
         has_password = Equals(("passwordHash",), encoded)
@@ -213,7 +193,7 @@ class AuthService:
         return Check(USERS, all_of(is_user, has_password, is_active), at_least=1)
 
 
-def _require_admissible(user: dict[str, Any], settings: AuthSettings, now: int) -> None:
+def require_admissible(user: dict[str, Any], settings: AuthSettings, now: int) -> None:
     """The checks that only the right password gets to see."""
     if user.get("status", "active") != "active":
         raise AccountBanned
@@ -222,38 +202,3 @@ def _require_admissible(user: dict[str, Any], settings: AuthSettings, now: int) 
     changed_at = user.get("passwordChangedAt") or user["createdAt"]
     if settings.password_policy.is_expired(parse_time(changed_at), now):
         raise PasswordExpired
-
-
-def _new_user(address: str, name: str, encoded: str, now: int) -> dict[str, Any]:
-    """Every field of 10 §2 and 11 §1 with its default, and what sign-in needs."""
-    return {
-        "email": address,
-        "name": name,
-        "role": "user",
-        "nickname": None,
-        "image": None,
-        "emailVerified": None,
-        "mobile": None,
-        "gender": None,
-        "bio": None,
-        "socialLinks": None,
-        "onboardingStatus": "pending",
-        "mfaEnabled": False,
-        "slug": None,
-        "isPublic": False,
-        "status": "active",
-        "emailKey": address,
-        "passwordHash": encoded,
-        "passwordChangedAt": format_time(now),
-    }
-
-
-def _email_account(user_id: str, address: str, now: int) -> dict[str, Any]:
-    return {
-        "userId": user_id,
-        "type": "credentials",
-        "provider": "email",
-        "providerAccountId": address,
-        "email": address,
-        "connectedAt": format_time(now),
-    }

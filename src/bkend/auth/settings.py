@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from bkend.auth.collections import AUTH_SETTINGS
 from bkend.auth.policy import PasswordPolicy
@@ -15,58 +17,157 @@ from bkend.store.documents import SYSTEM_FIELDS, decode
 
 _ID = "settings"
 _TEN_YEARS = 10 * 365 * 24 * 60 * 60
+_LONGEST_URL = 2048
+_MOST_ADDRESSES = 100
+_APP_ADDRESS = re.compile(
+    r"(?!(?:javascript|data|vbscript|file|blob|about):)[a-z][a-z0-9+.-]*:(?://[^\s]*)?"
+)
 
 
 class AuthSettingProblem(ValueError):
     """A setting is unknown or its value is not allowed; the message says which and why."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Rule:
-    """A boolean when `low` is None, else a whole number in a range."""
+    """What a setting may be, and what it is while nothing is set."""
 
-    default: bool | int | None
-    low: int | None = None
-    high: int = 0
-    nullable: bool = False
+    def __init__(self, default: Any) -> None:
+        self.default = default
 
     def check(self, name: str, value: Any) -> None:
-        if value is None and self.nullable:
-            return
-        if self.low is None:
-            if not isinstance(value, bool):
-                raise AuthSettingProblem(f"{name} is true or false")
-        elif type(value) is not int or not self.low <= value <= self.high:
-            raise AuthSettingProblem(f"{name} is a whole number from {self.low} to {self.high}")
+        """Raises AuthSettingProblem."""
+        raise NotImplementedError
+
+
+class _Switch(_Rule):
+    def check(self, name: str, value: Any) -> None:
+        if not isinstance(value, bool):
+            raise AuthSettingProblem(f"{name} is true or false")
+
+
+class _Number(_Rule):
+    def __init__(self, default: int | None, low: int, high: int) -> None:
+        super().__init__(default)
+        self._low = low
+        self._high = high
+
+    def check(self, name: str, value: Any) -> None:
+        if type(value) is not int or not self._low <= value <= self._high:
+            raise AuthSettingProblem(f"{name} is a whole number from {self._low} to {self._high}")
+
+
+class _Choice(_Rule):
+    def __init__(self, default: str, *others: str) -> None:
+        super().__init__(default)
+        self._allowed = (default, *others)
+
+    def check(self, name: str, value: Any) -> None:
+        if value not in self._allowed:
+            raise AuthSettingProblem(f"{name} is {' or '.join(self._allowed)}")
+
+
+class _Page(_Rule):
+    """The address of a page of the app."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def check(self, name: str, value: Any) -> None:
+        if not isinstance(value, str) or len(value) > _LONGEST_URL or not _is_web(value):
+            raise AuthSettingProblem(f"{name} is an http or https address")
+
+
+class _Addresses(_Rule):
+    """Where links and sign-ins may lead: web addresses, or the schemes of apps."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def check(self, name: str, value: Any) -> None:
+        if not isinstance(value, (list, tuple)) or len(value) > _MOST_ADDRESSES:
+            raise AuthSettingProblem(f"{name} is a list of at most {_MOST_ADDRESSES} addresses")
+        for address in value:
+            if not isinstance(address, str) or len(address) > _LONGEST_URL:
+                raise AuthSettingProblem(f"{name} holds addresses")
+            if not (_is_web(address) or _APP_ADDRESS.fullmatch(address)):
+                raise AuthSettingProblem(
+                    f"{name}: {address[:100]!r} is neither an http or https address "
+                    f"nor an app's scheme such as myapp://"
+                )
+
+
+def _is_web(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return False
+    clean = not any(c.isspace() or not c.isprintable() for c in address)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and clean
 
 
 _RULES: dict[str, _Rule] = {
-    "accessTokenTtlSeconds": _Rule(3600, 1, _TEN_YEARS),
-    "refreshTokenTtlSeconds": _Rule(604_800, 1, _TEN_YEARS),
-    "refreshReuseGraceSeconds": _Rule(10, 0, 60),
-    "allowSignup": _Rule(True),
-    "requireEmailVerification": _Rule(False),
-    "rateLimits.enabled": _Rule(True),
-    "passwordPolicy.minLength": _Rule(8, 6, 72),
-    "passwordPolicy.maxLength": _Rule(128, 6, 1024),
-    "passwordPolicy.requireUppercase": _Rule(False),
-    "passwordPolicy.requireLowercase": _Rule(False),
-    "passwordPolicy.requireNumbers": _Rule(False),
-    "passwordPolicy.requireSpecialChars": _Rule(False),
-    "passwordPolicy.expirationDays": _Rule(None, 1, 3650, nullable=True),
+    "accessTokenTtlSeconds": _Number(3600, 1, _TEN_YEARS),
+    "refreshTokenTtlSeconds": _Number(604_800, 1, _TEN_YEARS),
+    "refreshReuseGraceSeconds": _Number(10, 0, 60),
+    "verificationTokenTtlHours": _Number(24, 1, 24 * 365),
+    "invitationExpirationDays": _Number(7, 1, 365),
+    "mfaSetupTtlMinutes": _Number(10, 1, 24 * 60),
+    "deletedUserRetentionDays": _Number(30, 0, 3650),
+    "allowSignup": _Switch(True),
+    "mfaAvailable": _Switch(True),
+    "publicAccountCheck": _Switch(True),
+    "resetRequiresVerifiedEmail": _Switch(False),
+    "userListing": _Choice("all", "admin"),
+    "allowedRedirectUrls": _Addresses(),
+    "siteUrl": _Page(),
+    "resetUrl": _Page(),
+    "inviteUrl": _Page(),
+    "rateLimits.enabled": _Switch(True),
+    "rateLimits.signUpsPerAddress": _Number(None, 1, 1_000_000),
+    "email.enabled": _Switch(True),
+    "magicLinkEnabled": _Switch(True),
+    "magicLinkExpirationMinutes": _Number(15, 1, 1440),
+    "requireEmailVerification": _Switch(False),
+    "sendVerificationOnSignup": _Switch(False),
+    "passwordPolicy.minLength": _Number(8, 6, 72),
+    "passwordPolicy.maxLength": _Number(128, 6, 1024),
+    "passwordPolicy.requireUppercase": _Switch(False),
+    "passwordPolicy.requireLowercase": _Switch(False),
+    "passwordPolicy.requireNumbers": _Switch(False),
+    "passwordPolicy.requireSpecialChars": _Switch(False),
+    "passwordPolicy.expirationDays": _Number(None, 1, 3650),
+    "passwordPolicy.breachCheck": _Choice("off", "list"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """The settings in force. Times in seconds."""
+    """The settings in force; durations carry their unit in their names."""
 
     access_token_ttl_seconds: int
     refresh_token_ttl_seconds: int
     refresh_reuse_grace_seconds: int
+    verification_token_ttl_hours: int
+    invitation_expiration_days: int
+    mfa_setup_ttl_minutes: int
+    deleted_user_retention_days: int
     allow_signup: bool
-    require_email_verification: bool
+    mfa_available: bool
+    public_account_check: bool
+    reset_requires_verified_email: bool
+    user_listing: str
+    allowed_redirect_urls: tuple[str, ...]
+    site_url: str | None
+    reset_url: str | None
+    invite_url: str | None
     rate_limits_enabled: bool
+    sign_ups_per_address: int | None
+    email_enabled: bool
+    magic_link_enabled: bool
+    magic_link_expiration_minutes: int
+    require_email_verification: bool
+    send_verification_on_signup: bool
     password_policy: PasswordPolicy
     values: Mapping[str, Any]
     """All of them by their names."""
@@ -136,9 +237,26 @@ def _settings(stored: Mapping[str, Any]) -> AuthSettings:
         access_token_ttl_seconds=values["accessTokenTtlSeconds"],
         refresh_token_ttl_seconds=values["refreshTokenTtlSeconds"],
         refresh_reuse_grace_seconds=values["refreshReuseGraceSeconds"],
+        verification_token_ttl_hours=values["verificationTokenTtlHours"],
+        invitation_expiration_days=values["invitationExpirationDays"],
+        mfa_setup_ttl_minutes=values["mfaSetupTtlMinutes"],
+        deleted_user_retention_days=values["deletedUserRetentionDays"],
         allow_signup=values["allowSignup"],
-        require_email_verification=values["requireEmailVerification"],
+        mfa_available=values["mfaAvailable"],
+        public_account_check=values["publicAccountCheck"],
+        reset_requires_verified_email=values["resetRequiresVerifiedEmail"],
+        user_listing=values["userListing"],
+        allowed_redirect_urls=tuple(values["allowedRedirectUrls"]),
+        site_url=values["siteUrl"],
+        reset_url=values["resetUrl"],
+        invite_url=values["inviteUrl"],
         rate_limits_enabled=values["rateLimits.enabled"],
+        sign_ups_per_address=values["rateLimits.signUpsPerAddress"],
+        email_enabled=values["email.enabled"],
+        magic_link_enabled=values["magicLinkEnabled"],
+        magic_link_expiration_minutes=values["magicLinkExpirationMinutes"],
+        require_email_verification=values["requireEmailVerification"],
+        send_verification_on_signup=values["sendVerificationOnSignup"],
         password_policy=PasswordPolicy(
             min_length=values["passwordPolicy.minLength"],
             max_length=values["passwordPolicy.maxLength"],
@@ -147,8 +265,9 @@ def _settings(stored: Mapping[str, Any]) -> AuthSettings:
             require_numbers=values["passwordPolicy.requireNumbers"],
             require_special_chars=values["passwordPolicy.requireSpecialChars"],
             expiration_days=values["passwordPolicy.expirationDays"],
+            breach_check=values["passwordPolicy.breachCheck"],
         ),
-        values=values,
+        values={name: list(v) if isinstance(v, tuple) else v for name, v in values.items()},
     )
 
 
