@@ -65,6 +65,11 @@ BAD = [
         "BKEND_DATABASE_POOL '0': write a whole number from 1 to 1000",
     ),
     (
+        "BKEND_RECORD_CACHE_MB",
+        "-1",
+        "BKEND_RECORD_CACHE_MB '-1': write a whole number from 0 to 100000",
+    ),
+    (
         "BKEND_RATE_LIMIT",
         "0/1",
         "BKEND_RATE_LIMIT '0/1': write off, or requests a second/burst such as 100/200",

@@ -64,7 +64,8 @@ async def open_database(settings: Settings, *, serving: bool) -> Database:
     if settings.database_url is None or settings.is_embedded:
         from bkend.store.sqlite import SqliteDatabase
 
-        return await SqliteDatabase.open(settings.data, serving=serving)
+        recent = settings.record_cache_mb * 1024 * 1024
+        return await SqliteDatabase.open(settings.data, serving=serving, recent_bytes=recent)
     from bkend.store.postgres import Options, PostgresDatabase
 
     options = Options(

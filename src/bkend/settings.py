@@ -43,7 +43,11 @@ _PASSWORD = re.compile(r"(^[^/]*//[^/@:]*:)[^@/]*(?=@)|([?&]password=)[^&]*")
 _FOREIGN_PREFIXES = ("BKEND_TEST_", "BKEND_BENCH_")
 # What the guides have apps and shells call the server's address and key.
 _FOREIGN = frozenset({"BKEND_URL", "BKEND_KEY"})
-_RANGES = {"port": " from 1 to 65535", "database_pool": " from 1 to 1000"}
+_RANGES = {
+    "port": " from 1 to 65535",
+    "database_pool": " from 1 to 1000",
+    "record_cache_mb": " from 0 to 100000",
+}
 
 
 class SettingsProblem(Exception):
@@ -64,6 +68,7 @@ class Settings(BaseSettings):
     database_pool: int = Field(default=10, ge=1, le=1000)
     database_direct_url: str | None = Field(default=None, repr=False)
     database_transaction_pooling: Literal["off", "on"] = "off"
+    record_cache_mb: int = Field(default=64, ge=0, le=100_000)
     secret: str | None = Field(default=None, repr=False)
     rate_limit: str = "100/200"
     log: Literal["text", "json"] = "text"

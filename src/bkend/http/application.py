@@ -108,7 +108,9 @@ class Application:
             if len(path) + len(exchange.query_string) > LONGEST_TARGET:
                 raise UriTooLong
             if path.startswith("/v1/data/") and exchange.method != "OPTIONS":
-                await handle_records(exchange, self._door, path[9:])
+                waiting = handle_records(exchange, self._door, path[9:])
+                if waiting is not None:
+                    await waiting
             else:
                 await self._route(exchange, path)
         except Disconnected:
@@ -150,7 +152,9 @@ class Application:
             return
         rest = path[4:]
         if rest.partition("/")[0] not in FIXED_WORDS:
-            await handle_records(exchange, self._door, rest)
+            waiting = handle_records(exchange, self._door, rest)
+            if waiting is not None:
+                await waiting
         else:
             # Key and rate limit before any fixed endpoint; its token is the endpoint's own matter.
             await self._gate.admit(exchange, data=False, read_token=False)

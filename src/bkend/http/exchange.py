@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -12,6 +13,8 @@ from bkend.errors import ApiError, PayloadTooLarge
 from bkend.http.addresses import Network, client_address, is_loopback
 from bkend.http.envelope import enveloped
 from bkend.http.transports import Disconnected, Headers, Message, Transport
+
+Sending: TypeAlias = Awaitable[None] | None
 
 BODY_LIMIT = 10 * 1024 * 1024
 _JSON = ("content-type", "application/json; charset=utf-8")
@@ -138,13 +141,16 @@ class Exchange:
     def common_headers(self) -> Headers:
         """Request id, CORS (00 §6) and rate-limit state (00 §5)."""
         headers: Headers = [("x-request-id", self.request_id)]
+        self._add_common(headers)
+        return headers
+
+    def _add_common(self, headers: Headers) -> None:
         origin = self.headers.get("origin")
         if origin is not None and self.path.startswith("/v1/"):
             headers.extend(self._cors(origin))
         if self.rate is not None:
             headers.append(("x-ratelimit-limit", str(self.rate[0])))
             headers.append(("x-ratelimit-remaining", str(self.rate[1])))
-        return headers
 
     def _cors(self, origin: str) -> Headers:
         allowed = self.environment.state.project.allowed_origins if self.environment else None
@@ -154,13 +160,24 @@ class Exchange:
             return [_VARY_ORIGIN]
         return [("access-control-allow-origin", origin), _VARY_ORIGIN, _EXPOSE]
 
-    async def answer(self, status: int, body: bytes, extra: Headers | None = None) -> None:
-        """Send a JSON body that is already encoded."""
-        headers = [_JSON, ("content-length", str(len(body))), _NO_STORE, *self.common_headers()]
+    def respond(self, status: int, body: bytes, extra: Headers | None = None) -> Sending:
+        """Send a JSON body that is already encoded; what is returned, if anything, is to be
+        waited for."""
+        headers: Headers = [
+            _JSON,
+            ("content-length", str(len(body))),
+            _NO_STORE,
+            ("x-request-id", self.request_id),
+        ]
+        self._add_common(headers)
         if extra:
             headers += extra
         self.status = status
-        sending = self.transport.send(status, headers, b"" if self.method == "HEAD" else body)
+        return self.transport.send(status, headers, b"" if self.method == "HEAD" else body)
+
+    async def answer(self, status: int, body: bytes, extra: Headers | None = None) -> None:
+        """`respond`, and wait."""
+        sending = self.respond(status, body, extra)
         if sending is not None:
             await sending
 

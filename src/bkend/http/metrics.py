@@ -17,8 +17,7 @@ class Metrics:
     """Requests by route, method and status, and how long they took."""
 
     def __init__(self) -> None:
-        self._requests: dict[tuple[str, str, int], int] = {}
-        self._durations: dict[str, list[float]] = {}
+        self._held: dict[tuple[str, str, int], list[float]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -27,11 +26,10 @@ class Metrics:
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        label = (route, method, status)
-        self._requests[label] = self._requests.get(label, 0) + 1
-        held = self._durations.get(route)
+        held = self._held.get((route, method, status))
         if held is None:
-            held = self._durations[route] = [0.0] * (len(_BOUNDS) + 2)
+            # How many took at most each bound, more than all of them, and the seconds in all.
+            held = self._held[route, method, status] = [0.0] * (len(_BOUNDS) + 2)
         held[bisect_left(_BOUNDS, seconds)] += 1
         held[-1] += seconds
 
@@ -42,15 +40,19 @@ class Metrics:
             "Answered requests",
             labels=["route", "method", "status"],
         )
-        for (route, method, status), count in list(self._requests.items()):
-            requests.add_metric([route, method, str(status)], count)
+        by_route: dict[str, list[float]] = {}
+        for (route, method, status), held in list(self._held.items()):
+            requests.add_metric([route, method, str(status)], sum(held[:-1]))
+            sums = by_route.get(route)
+            added = held if sums is None else [a + b for a, b in zip(sums, held, strict=True)]
+            by_route[route] = list(added)
         yield requests
         durations = HistogramMetricFamily(
             "bkend_http_request_duration_seconds",
             "Time from the request's headers to the end of its answer",
             labels=["route"],
         )
-        for route, held in list(self._durations.items()):
+        for route, held in by_route.items():
             durations.add_metric([route], _cumulated(held), sum_value=held[-1])
         yield durations
 

@@ -79,6 +79,8 @@ class Transport(Protocol):
 class RsgiTransport:
     """A request of granian's RSGI."""
 
+    __slots__ = ("_parts", "_protocol", "_scope", "headers", "method", "path", "query_string")
+
     def __init__(self, scope: Any, protocol: Any) -> None:
         self._scope = scope
         self._protocol = protocol

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bkend.caller import Caller, Standing
@@ -14,6 +14,7 @@ from bkend.records.errors import PermissionDenied
 from bkend.records.select import Shape
 from bkend.store import ALWAYS, Condition, Equals, all_of, any_of
 from bkend.store.documents import decode
+from bkend.tables.models import SYSTEM_TABLES
 from bkend.tables.permissions import Columns, Decision, Operation, Sight
 from bkend.tables.service import LiveTable
 from bkend.tables.validation import MOST_DETAILS
@@ -28,24 +29,26 @@ class Access:
     live: LiveTable
     decision: Decision
     standing: Standing
+    collection: str = field(init=False)
+    """The collection of the table's rows."""
+    shape: Shape | None = field(init=False)
+    """What to leave out of records; None when the stored bytes may go out as they are."""
+    sight: Sight = field(init=False)
+    """What a list shows to callers of this standing."""
+    reads_whole: bool = field(init=False)
+    """Whether any record goes out as it is stored."""
 
-    @property
-    def collection(self) -> str:
-        """The collection of the table's rows."""
-        return self.live.table.collection
-
-    @property
-    def shape(self) -> Shape | None:
-        """What to leave out of records; None when the stored bytes may go out as they are."""
+    def __post_init__(self) -> None:
         columns = self.live.permissions.unreadable(self.standing)
-        if not (columns.never or columns.own_only):
-            return None
-        return Shape(columns.never, columns.own_only, self.caller.user_id)
-
-    @property
-    def sight(self) -> Sight:
-        """What a list shows to callers of this standing."""
-        return self.live.permissions.sight(self.standing)
+        shape = None
+        if columns.never or columns.own_only:
+            shape = Shape(columns.never, columns.own_only, self.caller.user_id)
+        object.__setattr__(self, "collection", self.live.table.collection)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "sight", self.live.permissions.sight(self.standing))
+        is_system = self.live.table.name in SYSTEM_TABLES
+        reads_whole = self.decision == "yes" and shape is None and not is_system
+        object.__setattr__(self, "reads_whole", reads_whole)
 
     @property
     def is_own(self) -> Condition:

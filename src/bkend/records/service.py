@@ -99,24 +99,36 @@ class Records:
             raise PermissionDenied("read")
         return shape_item(body, access.shape, select)
 
+    def get_at_once(self, access: Access, id: str) -> bytes | None:
+        """What `get` without a query would answer, where that needs no waiting."""
+        return self._store.at_once(access.collection, id) if access.reads_whole else None
+
+    def list_at_once(self, access: Access, query_string: str) -> bytes | None:
+        """What `list` would answer, if it was asked before and no row changed since."""
+        live = access.live
+        answered = live.answers.get((*_seen(access), query_string))
+        if answered is None or answered[0] != self._store.changes(access.collection):
+            return None
+        return answered[1]
+
     async def list(self, access: Access, query_string: str) -> bytes:
         """A page with its pagination; small ones are kept until the table's rows change.
 
         Plans and answers are kept by what the caller may see: callers who see the same share
         them, and what is a user's own stays under the user's id.
         """
-        live, sight = access.live, access.sight
+        live = access.live
         if live.table.name in SYSTEM_TABLES:
             return await self._system.list(live.table.name, query_string)
-        owner = access.caller.user_id if sight.personal else ""
-        key = (sight.number, owner, query_string)
+        kept = self.list_at_once(access, query_string)
+        if kept is not None:
+            return kept
         counter = self._store.changes(access.collection)
-        answered = live.answers.get(key)
-        if answered is not None and answered[0] == counter:
-            return answered[1]
+        seen = _seen(access)
+        key = (*seen, query_string)
         plan: ListPlan | None = live.plans.get(key)
         if plan is None:
-            plan = self._plan(access, (sight.number, owner), query_string)
+            plan = self._plan(access, seen, query_string)
             if len(query_string) <= _LONGEST_REMEMBERED:
                 _remember(live.plans, key, plan)
         page = await self._store.find(plan.find)
@@ -272,6 +284,12 @@ class Records:
         [count] = await self._store.commit([doomed])
         assert isinstance(count, int)
         return count
+
+
+def _seen(access: Access) -> tuple[int, str]:
+    """What a caller sees of a table: equal for all who see the same."""
+    sight = access.sight
+    return sight.number, access.caller.user_id if sight.personal else ""
 
 
 def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:

@@ -68,6 +68,10 @@ class Store(Protocol):
     async def get(self, collection: str, id: str) -> bytes | None:
         """The document's bytes, or None."""
 
+    def at_once(self, collection: str, id: str) -> bytes | None:
+        """What `get` would answer, where the engine can tell without waiting; None says
+        nothing."""
+
     async def find(self, query: Find) -> Page:
         """A page with its exact total."""
 

@@ -69,6 +69,9 @@ class PostgresStore:
 
         return await self._read(lambda: self._get(collection, id), collection)
 
+    def at_once(self, collection: str, id: str) -> bytes | None:
+        return None
+
     async def _get(self, collection: str, id: str) -> bytes | None:
         planner = self._planners.get(collection) or await self._planner(collection)
         row = await self._pool.fetchrow(planner.get, escape(id))

@@ -15,8 +15,10 @@ import apsw
 from bkend.store.errors import StoreRefused
 from bkend.store.sqlite.external import ChangeFile
 from bkend.store.sqlite.files import check_version, prepare_directory, refused
+from bkend.store.sqlite.recent import RecentBudget
 from bkend.store.sqlite.store import SqliteStore
 
+RECENT_BYTES = 64 * 1024 * 1024
 _READER_THREADS = 4
 _ENVIRONMENT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 
@@ -25,13 +27,21 @@ class SqliteDatabase:
     """See `bkend.store.interface.Database`. Make it with `await SqliteDatabase.open(...)`."""
 
     def __init__(
-        self, directory: Path, outside: ChangeFile, *, serving: bool, lock: int | None
+        self,
+        directory: Path,
+        outside: ChangeFile,
+        *,
+        serving: bool,
+        lock: int | None,
+        recent_bytes: int,
     ) -> None:
         self._directory = directory
         self._serving = serving
         self._lock = lock
         self._outside = outside
-        self._outside_seen = outside.raw
+        # The change counter when every change was complete and taken note of, else None.
+        self._settled: bytes | None = None
+        self._recent = RecentBudget(recent_bytes)
         self._pool = ThreadPoolExecutor(_READER_THREADS, thread_name_prefix="reader")
         self._environments: dict[str, SqliteStore] = {}
         self._opening = asyncio.Lock()
@@ -39,8 +49,11 @@ class SqliteDatabase:
         self._control: SqliteStore | None = None
 
     @classmethod
-    async def open(cls, directory: Path, *, serving: bool) -> SqliteDatabase:
-        """Open the directory, making it if need be.
+    async def open(
+        cls, directory: Path, *, serving: bool, recent_bytes: int = RECENT_BYTES
+    ) -> SqliteDatabase:
+        """Open the directory, making it if need be. `recent_bytes` is the memory for documents
+        that were read lately, for all environments together.
 
         A serving database holds the directory's lock and keeps snapshots between reads; a
         command's does neither and marks its commits for the server. Raises `StoreRefused`.
@@ -52,7 +65,9 @@ class SqliteDatabase:
         try:
             lock = _take_lock(directory) if serving else None
             outside = ChangeFile(directory / "changes")
-            database = cls(directory, outside, serving=serving, lock=lock)
+            database = cls(
+                directory, outside, serving=serving, lock=lock, recent_bytes=recent_bytes
+            )
             database._control = database._open(directory / "control.db")
         except BaseException as error:
             if outside is not None:
@@ -65,7 +80,7 @@ class SqliteDatabase:
         return database
 
     def _open(self, path: Path) -> SqliteStore:
-        return SqliteStore(path, self._pool, self._outside, serving=self._serving)
+        return SqliteStore(path, self._pool, self._outside, self._recent, serving=self._serving)
 
     @property
     def control(self) -> SqliteStore:
@@ -94,11 +109,10 @@ class SqliteDatabase:
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
 
     def refresh(self) -> None:
-        seen = self._outside_seen
-        if self._outside.raw == seen and not seen[0] % 2:
+        if self._outside.raw == self._settled:
             return
-        if self._outside.settled():
-            self._outside_seen = self._outside.raw
+        seen = self._outside.raw
+        self._settled = seen if not seen[0] % 2 and self._outside.settled() else None
         for store in [self.control, *self._environments.values()]:
             store.refresh()
 

@@ -58,6 +58,7 @@ class Reader:
         self._inline = open_file(path)
         self._deadline = math.inf
         self._looks = 0
+        self._cursor = self._inline.cursor()
         self._inline.set_progress_handler(self._over_budget, _STEPS_BETWEEN_LOOKS)
         self._snapshot: int | None = None
         self._number = 0
@@ -117,7 +118,7 @@ class Reader:
             return self.inline(lambda connection, snapshot: connection.execute(sql, values).get)
         try:
             self._fresh_snapshot()
-            return self._inline.execute(sql, values).get
+            return self._cursor.execute(sql, values).get
         except apsw.SQLError:
             raise
         except apsw.Error as error:

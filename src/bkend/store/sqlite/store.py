@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import apsw
 
@@ -22,6 +22,7 @@ from bkend.store.sqlite.files import open_file, refused
 from bkend.store.sqlite.insertions import Row, insert_rows
 from bkend.store.sqlite.plans import Planner
 from bkend.store.sqlite.reader import Reader
+from bkend.store.sqlite.recent import RecentBudget, RecentDocuments
 from bkend.store.sqlite.writer import Changes, Writer
 
 _REMEMBERED_TOTALS = 1024
@@ -37,6 +38,7 @@ class SqliteStore:
         path: Path,
         pool: ThreadPoolExecutor,
         changed_outside: ChangeFile,
+        recent: RecentBudget,
         *,
         serving: bool,
     ) -> None:
@@ -46,7 +48,10 @@ class SqliteStore:
         self._outside = changed_outside
         self._outside_seen = changed_outside.raw
         self._data_version = 0
-        self._commits = 0
+        # Counted on the writer thread and on the event loop, so apart.
+        self._committed = 0
+        self._changed_outside = 0
+        self._recent = RecentDocuments(recent)
         self._counters: dict[str, int] = {}
         self._everything = 0
         self._listeners: list[Listener] = []
@@ -54,8 +59,9 @@ class SqliteStore:
         connection = open_file(path)
         try:
             self._planners = _prepare(connection, path)
-            self._reader = Reader(path, loop, pool, lambda: self._commits, hold_snapshots=serving)
+            self._reader = Reader(path, loop, pool, self._commits, hold_snapshots=serving)
         except BaseException:
+            self._recent.close()
             connection.close()
             raise
         # The writer thread's own: what is defined, and what its open transaction defines.
@@ -75,13 +81,32 @@ class SqliteStore:
 
     # -- reads ------------------------------------------------------------------------------
 
-    async def get(self, collection: str, id: str) -> bytes | None:
-        self._catch_up()
-        planner = self._planner(collection)
+    def at_once(self, collection: str, id: str) -> bytes | None:
+        recent = self._recent
+        if recent.delivered == self._committed:
+            held = recent.get(collection, id)
+            if held is not None:
+                return held
+        planner = self._planners.get(collection)
+        if planner is None or not self._serving:
+            return None
         try:
             # One row by its key is always quick enough for the loop: no budget, no threads.
             found: bytes | None = self._reader.value(planner.by_id, (id,))
+        except (apsw.SQLError, UnicodeEncodeError):
+            return None
+        if found is not None:
+            recent.put(collection, id, found)
+        return found
+
+    async def get(self, collection: str, id: str) -> bytes | None:
+        found = self.at_once(collection, id)
+        if found is not None:
             return found
+        self._catch_up()
+        planner = self._planner(collection)
+        try:
+            return cast("bytes | None", self._reader.value(planner.by_id, (id,)))
         except UnicodeEncodeError:  # half a surrogate pair: no document has such an id
             return None
         except apsw.SQLError:
@@ -196,9 +221,9 @@ class SqliteStore:
 
     def _reload_definitions(self) -> None:
         while True:
-            commits = self._commits
+            commits = self._commits()
             self._planners = self._reader.inline(lambda connection, snapshot: _load(connection))
-            if self._commits == commits:  # else the writer may have defined more meanwhile
+            if self._commits() == commits:  # else the writer may have defined more meanwhile
                 return
 
     # -- changes ----------------------------------------------------------------------------
@@ -231,8 +256,9 @@ class SqliteStore:
 
     def _forget(self) -> None:
         """Anything may have changed."""
-        self._commits += 1
+        self._changed_outside += 1
         self._everything += 1
+        self._recent.clear()
         self._reload_definitions()
         for listener in self._listeners:
             listener("*", None)
@@ -240,7 +266,7 @@ class SqliteStore:
     def _count_changes(self, changes: Changes) -> None:
         # The snapshot number first: whoever sees a new counter, or new definitions, must also
         # take a new snapshot.
-        self._commits += 1
+        self._committed += 1
         for collection in changes:
             self._counters[collection] = self._counters.get(collection, 0) + 1
         if self._writing is not self._written:
@@ -248,8 +274,15 @@ class SqliteStore:
 
     def _tell_listeners(self, changes: Changes) -> None:
         for collection, ids in changes.items():
+            self._recent.forget(collection, ids)
+        self._recent.delivered += 1
+        for collection, ids in changes.items():
             for listener in self._listeners:
                 listener(collection, ids)
+
+    def _commits(self) -> int:
+        """Moves with every commit of anybody."""
+        return self._committed + self._changed_outside
 
     def _set_checkpointing(self, value: bool) -> None:
         self._reader.checkpointing = value
@@ -278,6 +311,7 @@ class SqliteStore:
         self._reader.release()
         await self._writer.close()
         self._reader.close()
+        self._recent.close()
 
 
 def _prepare(connection: apsw.Connection, path: Path) -> Planners:

@@ -1,0 +1,171 @@
+"""Documents kept in memory: never other than what a query would find, never more than allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bkend.store import (
+    Collection,
+    Delete,
+    DeleteWhere,
+    Equals,
+    Find,
+    Store,
+    UnknownCollection,
+    Update,
+)
+from bkend.store.sqlite import SqliteDatabase
+from bkend.store.sqlite.recent import RecentBudget, RecentDocuments
+from bkend.store.sqlite.store import SqliteStore
+from tests.engines import Engine
+from tests.store.conftest import OpenDatabase
+from tests.store.rows import THINGS, insert
+
+KB = 1024
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """PostgreSQL keeps nothing: word of other processes' changes takes a moment."""
+    return "sqlite"
+
+
+def now(work: Awaitable[Any]) -> Any:
+    """What a coroutine answers that must not wait."""
+    try:
+        next(work.__await__())
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it waited")
+
+
+async def test_a_document_read_again_is_the_one_kept(store: Store) -> None:
+    await store.commit([insert("a", {"v": 1})])
+    first = await store.get(THINGS, "a")
+    assert store.at_once(THINGS, "a") is first
+
+
+async def test_every_kind_of_change_is_seen(store: Store) -> None:
+    await store.commit([insert("a", {"v": 1}), insert("b", {"v": 1}), insert("c", {"v": 1})])
+    for id in "abc":
+        assert store.at_once(THINGS, id) is not None
+    await store.commit([Update(THINGS, "a", set={"v": 2})])
+    assert b'"v":2' in (store.at_once(THINGS, "a") or b"")
+    await store.commit([Delete(THINGS, "b")])
+    assert store.at_once(THINGS, "b") is None
+    assert await store.get(THINGS, "b") is None
+    await store.commit([DeleteWhere(THINGS, Equals(("v",), 1))])
+    assert await store.get(THINGS, "c") is None
+    await store.commit([insert("b", {"v": 9})])
+    assert b'"v":9' in (await store.get(THINGS, "b") or b"")
+
+
+async def test_a_dropped_collection_takes_its_documents_along(store: Store) -> None:
+    await store.commit([insert("a", {"v": 1})])
+    assert store.at_once(THINGS, "a") is not None
+    await store.drop(THINGS)
+    assert store.at_once(THINGS, "a") is None
+    with pytest.raises(UnknownCollection):
+        await store.get(THINGS, "a")
+    await store.define(Collection(THINGS))
+    assert await store.get(THINGS, "a") is None
+
+
+async def test_between_commit_and_word_of_it_reads_agree_with_queries(store: SqliteStore) -> None:
+    """Whoever has seen the new document in a list must not get the old one by its id."""
+    await store.commit([insert("a", {"v": 1})])
+    assert await store.get(THINGS, "a") is not None
+    change = asyncio.ensure_future(store.commit([Update(THINGS, "a", set={"v": 2})]))
+    await asyncio.sleep(0)  # the change is with the writer, and this loop hears of nothing yet
+    deadline = time.monotonic() + 10
+    while b'"v":2' not in now(store.find(Find(THINGS))).items:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    assert not change.done()
+    assert b'"v":2' in (store.at_once(THINGS, "a") or b"")
+    assert b'"v":2' in now(store.get(THINGS, "a"))
+    await change
+    assert b'"v":2' in (store.at_once(THINGS, "a") or b"")
+
+
+async def test_changes_by_another_process_are_seen_after_a_refresh(
+    database: SqliteDatabase, open_database: OpenDatabase
+) -> None:
+    served = database.control
+    await served.define(Collection(THINGS))
+    await served.commit([insert("a", {"v": 1})])
+    assert served.at_once(THINGS, "a") is not None
+    command = await open_database(serving=False)
+    assert command.control.at_once(THINGS, "a") is None, "a command keeps nothing"
+    await command.control.commit([Update(THINGS, "a", set={"v": 2})])
+    database.refresh()
+    assert b'"v":2' in (served.at_once(THINGS, "a") or b"")
+
+
+async def test_environments_are_apart(database: SqliteDatabase) -> None:
+    one, other = await database.environment("one"), await database.environment("other")
+    for store, value in ((one, 1), (other, 2)):
+        await store.define(Collection(THINGS))
+        await store.commit([insert("a", {"v": value})])
+    assert b'"v":1' in (one.at_once(THINGS, "a") or b"")
+    assert b'"v":2' in (other.at_once(THINGS, "a") or b"")
+
+
+async def test_no_more_is_kept_than_allowed(directory: Path) -> None:
+    database = await SqliteDatabase.open(directory, serving=True, recent_bytes=200 * KB)
+    store = await database.environment("one")
+    await store.define(Collection(THINGS))
+    ids = [f"d{number}" for number in range(100)]
+    await store.commit([insert(id, {"text": "x" * 10 * KB}) for id in ids])
+    first = {id: await store.get(THINGS, id) for id in ids}
+    kept = [id for id in ids if store._recent.get(THINGS, id) is first[id]]
+    assert 5 <= len(kept) <= 20
+    assert kept == ids[-len(kept) :], "the latest ones"
+    await database.close()
+
+
+# -- the memory itself -------------------------------------------------------------------------
+
+
+def test_what_is_read_again_outlives_what_is_not() -> None:
+    recent = RecentDocuments(RecentBudget(20 * KB))
+    recent.put("c", "wanted", b"x" * KB)
+    for number in range(100):
+        recent.put("c", f"n{number}", b"x" * KB)
+        assert recent.get("c", "wanted") is not None, number
+    assert recent.get("c", "n0") is None
+
+
+def test_the_budget_is_shared() -> None:
+    budget = RecentBudget(20 * KB)
+    one, other = RecentDocuments(budget), RecentDocuments(budget)
+    one.put("c", "a", b"x" * KB)
+    for number in range(40):
+        other.put("c", f"n{number}", b"x" * KB)
+    assert one.get("c", "a") is None
+
+
+@pytest.mark.parametrize(("limit", "size"), [(0, 1), (20 * KB, 15 * KB), (100_000 * KB, 65 * KB)])
+def test_what_would_push_out_all_others_is_not_kept(limit: int, size: int) -> None:
+    recent = RecentDocuments(RecentBudget(limit))
+    recent.put("c", "big", b"x" * size)
+    assert recent.get("c", "big") is None
+
+
+def test_forgetting_reaches_both_generations() -> None:
+    recent = RecentDocuments(RecentBudget(8 * KB))
+    for ids in (["a", "b"], None):
+        for generation in ("old", "young"):
+            recent.put("c", "a", b"1")
+            recent.put("d", "a", b"1")
+            if generation == "old":
+                recent.grow_old()
+            recent.forget("c", ids)
+            assert recent.get("c", "a") is None, (ids, generation)
+            assert recent.get("d", "a") is not None
