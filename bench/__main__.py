@@ -1,4 +1,4 @@
-"""The command line of the bench: `python -m bench`, `python -m bench crash`."""
+"""The command line of the bench: `python -m bench`, and `growth` and `crash` after it."""
 
 import signal
 import sys
@@ -11,13 +11,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import crash, postgresql, report, store
+from bench import crash, growth, postgresql, report, store
 from bench.errors import BenchError
 from bench.results import FULL, QUICK, Plan
 from bench.run import PEERS, Run
 from bench.workloads import Workload
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 
@@ -54,11 +55,10 @@ def main(
     if engine == "postgresql":
         _on_postgresql(plan, directory, slug or ("postgresql-quick" if quick else "postgresql"))
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     try:
         with (
             tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root,
-            Progress(*columns, TimeElapsedColumn(), console=console) as progress,
+            Progress(*_COLUMNS, TimeElapsedColumn(), console=console) as progress,
         ):
             run = Run(plan, [_peer(name) for name in peer or PEERS], Path(root), progress)
             outcome = run.outcome(workloads)
@@ -78,6 +78,35 @@ def _on_postgresql(plan: Plan, directory: Path | None, slug: str) -> None:
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from error
     saved = postgresql.save(sheet, slug)
+    console.print(f"written to bench/results/{saved.name}", highlight=False)
+
+
+@app.command("growth")
+def growth_command(
+    sizes: Annotated[str, typer.Option(help="Numbers of documents, with commas.")] = ",".join(
+        map(str, growth.SIZES)
+    ),
+    rounds: Annotated[int, typer.Option(min=1)] = FULL.rounds,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a round.")] = FULL.seconds,
+    only: Annotated[list[str] | None, typer.Option(help="A workload; repeatable.")] = None,
+    slug: Annotated[str, typer.Option(help="Name of the result files.")] = "growth",
+    directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
+) -> None:
+    """Measure the same traffic on tables of different size."""
+    wanted = [_workload(name) for name in only] if only else growth.WORKLOADS
+    counts = sorted(int(size) for size in sizes.split(","))
+    plan = replace(FULL, documents=counts[-1], rounds=rounds, seconds=seconds)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root,
+            Progress(*_COLUMNS, TimeElapsedColumn(), console=console) as progress,
+        ):
+            found = growth.measure(plan, counts, wanted, Path(root), progress)
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    growth.show(found, console)
+    saved = growth.save(found, slug)
     console.print(f"written to bench/results/{saved.name}", highlight=False)
 
 

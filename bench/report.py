@@ -23,6 +23,8 @@ NOTES = (
     "last can be lost when power fails.",
     "bkend keeps the exact total of a condition until the table changes. The list workloads read "
     "unchanged data; the mixed workload shows lists while creates keep changing it.",
+    "bkend keeps records that were read lately in memory, by default 64 MB of them. The reads ask "
+    "for a random one of all documents: early rounds find few of them there, later ones most.",
     "A read of PocketBase carries two more fields (collection id and name).",
     "Memory is the resident set of a server's processes; under load the largest after a round. "
     "Servers are not restarted between workloads, so what one left behind shows in the next.",
