@@ -88,8 +88,8 @@ BAD = [
     (
         "BKEND_WORKERS",
         "4",
-        "BKEND_WORKERS '4': the embedded database is served by exactly one process; write 1 "
-        "(with PostgreSQL, start `bkend serve` several times)",
+        "BKEND_WORKERS '4': the embedded database is served by exactly one process; write 1, "
+        "or set BKEND_DATABASE_URL to a PostgreSQL database",
     ),
     (
         "BKEND_TRUSTED_PROXIES",

@@ -2,4 +2,5 @@
 
 from bkend.cli import main
 
-main()
+if __name__ == "__main__":  # serving processes import this file too
+    main()

@@ -1,4 +1,4 @@
-"""`bkend serve`: one process, one port, an orderly end."""
+"""`bkend serve`: one port, an orderly end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import gc
 import signal
 import socket
 import sys
+from functools import partial
+from multiprocessing.connection import Connection
 
 import structlog
 import uvloop
@@ -19,6 +21,7 @@ from bkend.logs import configure_logs
 from bkend.manage.hierarchy import Bootstrap
 from bkend.settings import LoadedSettings, Settings
 from bkend.store import StoreError
+from bkend.supervisor import supervise
 
 log = structlog.get_logger("bkend")
 
@@ -35,13 +38,35 @@ def run(loaded: LoadedSettings) -> None:
     settings = loaded.settings
     configure_logs(settings.log, settings.log_level)
     address = _listening_address(settings)
-    uvloop.run(_serve(settings, address))
+    if settings.workers == 1:
+        uvloop.run(_serve(settings, address))
+        return
+    uvloop.run(_prepare(settings))
+    supervise(settings.workers, partial(_work, settings, address))
 
 
-async def _serve(settings: Settings, address: str) -> None:
+def _work(settings: Settings, address: str, parent: Connection) -> None:
+    """One of several serving processes, until it is told to stop or `parent` is gone."""
+    configure_logs(settings.log, settings.log_level)
+    uvloop.run(_serve(settings, address, parent))
+
+
+async def _prepare(settings: Settings) -> None:
+    """What is done and said once, before several processes serve."""
+    async with open_core(settings, serving=False) as core:
+        await _greet(core)
+
+
+async def _greet(core: Core) -> None:
+    known = await core.keys.list()
+    made = await core.hierarchy.bootstrap()
+    _announce(core, made, first=not known)
+
+
+async def _serve(settings: Settings, address: str, parent: Connection | None = None) -> None:
     async with open_core(settings, serving=True) as core:
-        known = await core.keys.list()
-        made = await core.hierarchy.bootstrap()
+        if parent is None:
+            await _greet(core)
         app = build_app(core)
         server = Server(
             app,
@@ -56,9 +81,10 @@ async def _serve(settings: Settings, address: str) -> None:
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signum, server.stop)
+        if parent is not None:
+            loop.add_reader(parent.fileno(), server.stop)
         gc.collect()
         gc.freeze()
-        _announce(core, made, first=not known)
         log.info("serving", host=settings.host, port=settings.port)
         housekeeping = asyncio.create_task(_keep_house(core))
         await server.serve()

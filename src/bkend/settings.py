@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ _FOREIGN_PREFIXES = ("BKEND_TEST_", "BKEND_BENCH_")
 _FOREIGN = frozenset({"BKEND_URL", "BKEND_KEY"})
 _RANGES = {
     "port": " from 1 to 65535",
+    "workers": " from 1 to 256",
     "database_pool": " from 1 to 1000",
     "record_cache_mb": " from 0 to 100000",
 }
@@ -74,7 +76,7 @@ class Settings(BaseSettings):
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str | None = None
-    workers: int = 1
+    workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: str = ""
 
     @property
@@ -154,12 +156,16 @@ class Settings(BaseSettings):
 
     @field_validator("workers")
     @classmethod
-    def _one_process(cls, value: int) -> int:
-        if value != 1:
+    def _processes(cls, value: int, info: ValidationInfo) -> int:
+        if value == 1:
+            return value
+        if not str(info.data.get("database_url") or "").startswith("postgres"):
             raise ValueError(
-                "the embedded database is served by exactly one process; write 1 "
-                "(with PostgreSQL, start `bkend serve` several times)"
+                "the embedded database is served by exactly one process; write 1, or set "
+                "BKEND_DATABASE_URL to a PostgreSQL database"
             )
+        if not sys.platform.startswith("linux"):
+            raise ValueError("several processes on one port need Linux; write 1")
         return value
 
     @field_validator("trusted_proxies")

@@ -221,8 +221,8 @@ def test_a_terminal_without_unicode_is_no_failure(tmp_path: Path) -> None:
 
 def test_more_than_one_process_is_refused(bkend: CommandLine) -> None:
     assert bkend.refused("serve", "--workers", "2") == (
-        "--workers 2: the embedded database is served by exactly one process; write 1 "
-        "(with PostgreSQL, start `bkend serve` several times)"
+        "--workers 2: the embedded database is served by exactly one process; write 1, or set "
+        "BKEND_DATABASE_URL to a PostgreSQL database"
     )
 
 

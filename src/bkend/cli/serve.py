@@ -28,7 +28,9 @@ def serve(
     data: Data = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes; the embedded database takes 1.", min=1, show_default="1"),
+        typer.Option(
+            help="Serving processes; more than 1 with PostgreSQL.", min=1, show_default="1"
+        ),
     ] = None,
 ) -> None:
     """Start the server.
@@ -39,11 +41,11 @@ def serve(
 
     loaded = load_settings(host=host, port=port, data=data, workers=workers)
 
-    from bkend import server
+    from bkend import server, supervisor
 
     try:
         server.run(loaded)
-    except server.AddressInUse as error:
+    except (server.AddressInUse, supervisor.WorkersFailed) as error:
         raise Refused(str(error)) from error
 
 
