@@ -61,9 +61,11 @@ async def _serve(settings: Settings, address: str) -> None:
         _announce(core, made, first=not known)
         log.info("serving", host=settings.host, port=settings.port)
         housekeeping = asyncio.create_task(_keep_house(core))
+        core.delivery.start(core.open_environments)
         await server.serve()
         housekeeping.cancel()
         await app.finish()
+        await core.delivery.stop()
         log.info("stopped")
 
 
