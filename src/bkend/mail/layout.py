@@ -51,15 +51,15 @@ _LAYOUT = """\
   .card {{ padding: 28px 20px !important; }}
 }}
 @media (prefers-color-scheme: dark) {{
-  .page {{ background-color: #111418 !important; }}
+  .ground {{ background-color: #111418 !important; }}
   .card {{ background-color: #1b1f26 !important; border-color: #2c323c !important; }}
   .card, .name {{ color: #e8eaee !important; }}
   .quiet {{ color: #a7afbc !important; }}
 }}
 </style>
 </head>
-<body class="page" style="margin:0;padding:0;background-color:#f3f4f6">
-<table role="presentation" class="page" width="100%" border="0" cellpadding="0" cellspacing="0" \
+<body class="ground" style="margin:0;padding:0;background-color:#f3f4f6">
+<table role="presentation" class="page ground" width="100%" border="0" cellpadding="0" cellspacing="0" \
 bgcolor="#f3f4f6" style="background-color:#f3f4f6;padding:32px 16px;font-family:{font};\
 word-break:{breaking};overflow-wrap:anywhere">
 <tr><td align="center">
@@ -68,11 +68,11 @@ style="max-width:560px;table-layout:fixed">
 <tr><td class="name" style="padding:0 0 20px;font-size:18px;line-height:24px;font-weight:700;\
 color:#1b1f26">{brand}</td></tr>
 <tr><td class="card" bgcolor="#ffffff" style="padding:40px;border:1px solid #e2e5ea;\
-border-top:4px solid {colour} !important;border-radius:12px;background-color:#ffffff;\
+border-top:4px solid {colour} !important;border-radius:4px 4px 12px 12px;background-color:#ffffff;\
 font-size:16px;line-height:26px;color:#1b1f26">
 {body}
 </td></tr>
-<tr><td class="quiet" style="padding:20px 4px 0;font-size:13px;line-height:20px;color:#5b6472">\
+<tr><td class="quiet" style="padding:20px 0 0;font-size:13px;line-height:20px;color:#5b6472">\
 {footer}</td></tr>
 </table>
 </td></tr>
