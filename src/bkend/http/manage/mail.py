@@ -11,7 +11,7 @@ from bkend.auth.emails import normalise_email
 from bkend.errors import NotFound
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import ReadsAuth, Room, UpdatesAuth
-from bkend.http.manage.bodies import Body, Page, answer, documented, read_body
+from bkend.http.manage.bodies import Body, Page, answer, documented, read_body, read_optional_body
 
 PREFIX = "/manage/v1/projects/{project}/environments/{env}"
 
@@ -106,7 +106,7 @@ async def preview_template(
     mail = room.services.mail
     language = await mail.templates.asked_locale(locale)
     await mail.templates.get(id, language)
-    draft = await read_body(exchange, Draft) if await exchange.body() else Draft()
+    draft = await read_optional_body(exchange, Draft)
     shown = await mail.preview(id, language, subject=draft.subject, body=draft.body)
     return answer({"subject": shown.subject, "htmlBody": shown.html, "textBody": shown.text})
 
