@@ -59,6 +59,8 @@ def parse_smtp_url(url: str) -> SmtpAddress:
             raise ValueError("tls is for smtp:// only; smtps:// uses TLS from the start")
     elif "tls" in options:
         tls = _choice("tls", options["tls"], _TLS)
+        if username is not None and tls == "offered":
+            tls = "required"
     ca = options.get("ca")
     if ca is not None and not os.path.isfile(ca):
         raise ValueError(f"ca: there is no file {ca}")
