@@ -23,6 +23,7 @@ ON_DATA = [
     ("keys", "create", "--type", "secret", "--name", "x"),
     ("keys", "revoke", "tok_x"),
     ("auth", "settings"),
+    ("outbox",),
     ("apply", "bkend.yaml"),
 ]
 

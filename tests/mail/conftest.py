@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 import pytest_asyncio
 
@@ -15,7 +16,6 @@ from bkend.mail.outbox import Outbox
 from bkend.mail.service import Category, Mail
 from bkend.mail.smtp_url import parse_smtp_url
 from bkend.store import ALWAYS, Find, Store
-from bkend.store.documents import decode
 from tests.auth.conftest import (
     FakeClock,
     Served,
@@ -72,7 +72,8 @@ class Desk:
     async def stored(self) -> list[dict[str, Any]]:
         """All documents of the outbox, oldest first."""
         page = await self.store.find(Find("outbox", ALWAYS, descending=False, limit=5000))
-        return list(decode(page.items))
+        found: list[dict[str, Any]] = orjson.loads(page.items)
+        return found
 
     @property
     def outbox(self) -> Outbox:

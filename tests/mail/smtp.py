@@ -52,7 +52,7 @@ class Inbox:
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
-        raw = bytes(envelope.content or b"")
+        raw = envelope.original_content or b""
         message = message_from_bytes(raw, policy=policy.default)
         assert isinstance(message, EmailMessage)
         user = session.auth_data.login.decode() if session.auth_data else None

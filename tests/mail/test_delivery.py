@@ -7,6 +7,7 @@ import re
 from email import policy
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -121,7 +122,11 @@ async def test_credentials_are_sent_over_starttls(
     store: Store, clock: FakeClock, inbox: Inbox, tmp_path: Path
 ) -> None:
     file, context = certificate(tmp_path)
-    options = {"tls_context": context, "authenticator": sign_in, "auth_required": True}
+    options: dict[str, Any] = {
+        "tls_context": context,
+        "authenticator": sign_in,
+        "auth_required": True,
+    }
     with smtp_server(inbox, **options) as port:
         desk = Desk(store, clock, f"smtp://{AUTH}@127.0.0.1:{port}?ca={file}")
         await desk.write()
@@ -132,7 +137,7 @@ async def test_credentials_are_sent_over_starttls(
 async def test_credentials_are_never_sent_in_the_clear(
     store: Store, clock: FakeClock, inbox: Inbox
 ) -> None:
-    options = {"authenticator": sign_in, "auth_require_tls": False}
+    options: dict[str, Any] = {"authenticator": sign_in, "auth_require_tls": False}
     with smtp_server(inbox, **options) as port:
         desk = Desk(store, clock, f"smtp://{AUTH}@127.0.0.1:{port}")
         await desk.write()
@@ -190,7 +195,11 @@ async def test_a_wrong_password_does_not_lose_mail(
     store: Store, clock: FakeClock, inbox: Inbox, tmp_path: Path
 ) -> None:
     file, context = certificate(tmp_path)
-    options = {"tls_context": context, "authenticator": sign_in, "auth_required": True}
+    options: dict[str, Any] = {
+        "tls_context": context,
+        "authenticator": sign_in,
+        "auth_required": True,
+    }
     with smtp_server(inbox, **options) as port:
         wrong = Desk(store, clock, f"smtp://u:{'x' * 8}@127.0.0.1:{port}?ca={file}")
         await wrong.write()

@@ -162,13 +162,11 @@ def test_following_prints_new_mails_as_they_come(start_server: StartServer) -> N
     logs = {"--json": server.directory / "json.log", "--follow": server.directory / "text.log"}
     following = [follow(server, option, log) for option, log in logs.items()]
     try:
-        for log in logs.values():
-            wait_for(lambda log=log: "first@example.com" in log.read_text())
+        wait_for(lambda: all("first@example.com" in log.read_text() for log in logs.values()))
         for number in range(3):
             send_test(server, f"new{number}@example.com")
         write_beside(server, "beside@example.com")
-        for log in logs.values():
-            wait_for(lambda log=log: "beside@example.com" in log.read_text())
+        wait_for(lambda: all("beside@example.com" in log.read_text() for log in logs.values()))
     finally:
         for process in following:
             process.send_signal(signal.SIGINT)

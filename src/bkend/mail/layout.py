@@ -59,9 +59,9 @@ _LAYOUT = """\
 </style>
 </head>
 <body class="ground" style="margin:0;padding:0;background-color:#f3f4f6">
-<table role="presentation" class="page ground" width="100%" border="0" cellpadding="0" cellspacing="0" \
-bgcolor="#f3f4f6" style="background-color:#f3f4f6;padding:32px 16px;font-family:{font};\
-word-break:{breaking};overflow-wrap:anywhere">
+<table role="presentation" class="page ground" width="100%" border="0" cellpadding="0" \
+cellspacing="0" bgcolor="#f3f4f6" style="background-color:#f3f4f6;padding:32px 16px;\
+font-family:{font};word-break:{breaking};overflow-wrap:anywhere">
 <tr><td align="center">
 <table role="presentation" width="100%" border="0" cellpadding="0" cellspacing="0" \
 style="max-width:560px;table-layout:fixed">
