@@ -62,6 +62,7 @@ def test_these_are_the_commands() -> None:
         "keys list",
         "keys revoke",
         "auth settings",
+        "outbox",
         "config",
         "version",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -223,3 +224,40 @@ def test_durations_are_told_as_people_do(minutes: int, english: str, korean: str
 )
 def test_the_words_on_the_button_can_be_read(background: str, text: str) -> None:
     assert text_colour(background) == text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "{{ ",
+        "{",
+        "{{a",
+        "<a>",
+        "<a href=x>",
+        "<p",
+        "</a>",
+        "&",
+        "<td>",
+        "<!--",
+        "<p '",
+        '<a "',
+        "<a href= ",
+        "<head>",
+        "<a\thref",
+        "\n",
+    ],
+)
+def test_no_template_takes_long(piece: str) -> None:
+    body = piece * (100_000 // len(piece))
+    began = time.monotonic()
+    shown(body=body)
+    assert time.monotonic() - began < 5
+
+
+def test_text_of_html_that_is_not_well_formed() -> None:
+    html = (
+        "a < b <!-- <p>no</p> --><p title=don't>c</p><P DATA-PLAIN='skip'>no<p>no</p></P>"
+        '<IMG data-plain="skip" src=x>d<A HREF = x://y>e</A><!-- never ends <p>no</p>'
+    )
+    assert to_text(html) == "a < b\n\nc\n\nde:\nx://y\n"
+    assert links_of(html) == ["x://y"]

@@ -13,7 +13,7 @@ from bkend.mail.smtp_url import SmtpAddress
 _START_TLS = {"implicit": False, "required": True, "offered": None, "off": False}
 # The server wants something of us, not of this mail: signing in, encryption.
 _OURS = frozenset({454, 530, 534, 535, 538})
-_LONGEST_REASON = 200
+_LONGEST_REASON, _LONGEST_ANSWER = 200, 1000
 _TELLING = re.compile(r"\S*://\S+|\S+@\S+|[\w-]{24,}")
 
 
@@ -102,5 +102,6 @@ def _reason(error: Exception) -> str:
 def clean_reason(text: str) -> str:
     """One short line without addresses, links and anything that may be a token: servers repeat
     what they refuse."""
+    text = text[:_LONGEST_ANSWER]
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return _TELLING.sub("…", line)[:_LONGEST_REASON]

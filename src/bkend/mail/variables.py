@@ -35,7 +35,7 @@ BY_CATEGORY: dict[str, tuple[str, ...]] = {
 }
 """The variables a template of each category may use; others render as empty."""
 
-_VARIABLE = re.compile(r"\{\{\s*([^{}]{0,64}?)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{([^{}]{0,80})\}\}")
 _WEB = frozenset({"http", "https"})
 _NEVER = frozenset({"javascript", "data", "vbscript", "file", "blob", "about"})
 _LONGEST_NAME = 200
@@ -48,12 +48,12 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u20
 
 def fill_html(template: str, values: Mapping[str, str]) -> str:
     """The template with every variable replaced, its value escaped for HTML and attributes."""
-    return _VARIABLE.sub(lambda m: html.escape(values.get(m[1], ""), quote=True), template)
+    return _VARIABLE.sub(lambda m: html.escape(values.get(m[1].strip(), ""), quote=True), template)
 
 
 def fill_subject(template: str, values: Mapping[str, str]) -> str:
     """One line without control characters, so that nothing can add a header."""
-    filled = _VARIABLE.sub(lambda m: values.get(m[1], ""), template)
+    filled = _VARIABLE.sub(lambda m: values.get(m[1].strip(), ""), template)
     return one_line(filled.replace(_APART, ""))[:_LONGEST_SUBJECT].rstrip()
 
 
