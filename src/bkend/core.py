@@ -30,7 +30,7 @@ from bkend.records.service import Records
 from bkend.sealing import Sealer
 from bkend.secret import load_secret
 from bkend.settings import Settings
-from bkend.store import Database, Store
+from bkend.store import Database, Store, StoreError
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
@@ -63,9 +63,18 @@ class Core:
         return found.services
 
     async def open_environments(self) -> None:
-        """Open every environment, one after another: their outboxes may hold unsent mail."""
+        """Open every environment, one after another: their outboxes may hold unsent mail.
+
+        Raises StoreError of one that cannot be opened, after all others were.
+        """
+        problem: StoreError | None = None
         for id in await self.hierarchy.environment_ids():
-            await self.environments.get(id)
+            try:
+                await self.environments.get(id)
+            except StoreError as error:
+                problem = error
+        if problem is not None:
+            raise problem
 
 
 async def open_database(settings: Settings, *, serving: bool) -> Database:

@@ -30,6 +30,7 @@ log = structlog.get_logger("bkend.mail")
 _LANES = 4
 _BATCH = 20
 _IDLE_SECONDS = 30.0
+_FIND_SECONDS = 300.0
 _SWEEP_MS = 3_600_000
 _STOP_SECONDS = 5.0
 _FIRST_RETRY_MS, _LONGEST_RETRY_MS = 15_000, 3_600_000
@@ -240,10 +241,13 @@ class Delivery:
 
 
 async def _find(open_environments: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await open_environments()
-    except Exception as error:
-        log.error("environments could not be opened for their mail", error=repr(error))
+    """At the start and now and then: an environment may be new, or its process gone for good."""
+    while True:
+        try:
+            await open_environments()
+        except Exception as error:
+            log.warning("environments could not be opened for their mail", error=repr(error))
+        await asyncio.sleep(_FIND_SECONDS)
 
 
 def _backoff(first: int, longest: int, attempt: int) -> int:
