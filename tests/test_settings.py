@@ -106,8 +106,9 @@ BAD = [
     ),
     (
         "BKEND_SMTP_URL",
-        "smtp://x",
-        "BKEND_SMTP_URL: mail is not supported by this version yet; remove it",
+        "mail.example.com",
+        "BKEND_SMTP_URL: write smtp://USER:PASSWORD@HOST:587, or smtps://USER:PASSWORD@HOST:465; "
+        "percent-encode special characters of the password",
     ),
     (
         "BKEND_REDIS_URL",

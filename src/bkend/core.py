@@ -16,7 +16,10 @@ from bkend.clock import Clock, SystemClock
 from bkend.environment import EnvironmentServices
 from bkend.ids import RecordIds
 from bkend.mail import collections as mail_collections
+from bkend.mail.delivery import Delivery
+from bkend.mail.message import public_host
 from bkend.mail.service import Mail
+from bkend.mail.smtp_url import parse_smtp_url
 from bkend.manage.control import define_control
 from bkend.manage.environments import Environments, EnvironmentState
 from bkend.manage.hierarchy import Hierarchy
@@ -27,7 +30,7 @@ from bkend.records.service import Records
 from bkend.sealing import Sealer
 from bkend.secret import load_secret
 from bkend.settings import Settings
-from bkend.store import Database, Store
+from bkend.store import Database, Store, StoreError
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
@@ -50,6 +53,7 @@ class Core:
     hierarchy: Hierarchy
     projects: Projects
     environments: Environments[EnvironmentServices]
+    delivery: Delivery
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
         """The services of an environment by project slug and name; HierarchyProblem if none."""
@@ -57,6 +61,20 @@ class Core:
         found = await self.environments.get(document["id"])
         assert found is not None
         return found.services
+
+    async def open_environments(self) -> None:
+        """Open every environment, one after another: their outboxes may hold unsent mail.
+
+        Raises StoreError of one that cannot be opened, after all others were.
+        """
+        problem: StoreError | None = None
+        for id in await self.hierarchy.environment_ids():
+            try:
+                await self.environments.get(id)
+            except StoreError as error:
+                problem = error
+        if problem is not None:
+            raise problem
 
 
 async def open_database(settings: Settings, *, serving: bool) -> Database:
@@ -93,6 +111,8 @@ async def open_core(
         secret = load_secret(settings.data, settings.secret)
         tokens, sealer = Tokens(secret, clock), Sealer(secret)
         record_ids = RecordIds()
+        smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
+        delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
 
         async def build(state: EnvironmentState, store: Store) -> EnvironmentServices:
             missing = [
@@ -103,7 +123,8 @@ async def open_core(
             if missing:
                 await store.define(*missing)
             tables = Tables(store, clock)
-            mail = Mail(store, state, clock)
+            mail = Mail(store, state, clock, delivery)
+            delivery.attach(mail.outbox)
             parts = AuthParts.on(store, clock, state, tokens, hasher, sealer, mail)
             return EnvironmentServices(
                 identities=Identities(tokens, store, state, clock),
@@ -123,6 +144,7 @@ async def open_core(
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(database.control, clock),
             environments=Environments(database, build),
+            delivery=delivery,
         )
     finally:
         hasher.close()

@@ -87,9 +87,11 @@ async def _serve(settings: Settings, address: str, parent: Connection | None = N
         gc.freeze()
         log.info("serving", host=settings.host, port=settings.port)
         housekeeping = asyncio.create_task(_keep_house(core))
+        core.delivery.start(core.open_environments)
         await server.serve()
         housekeeping.cancel()
         await app.finish()
+        await core.delivery.stop()
         log.info("stopped")
 
 

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from bkend.http.addresses import parse_networks
 from bkend.http.limits import parse_rate_limit
+from bkend.mail.smtp_url import mask_smtp_url, parse_smtp_url
 
 PREFIX = "BKEND_"
 FILE = "bkend.toml"
@@ -34,7 +35,6 @@ DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
 
 _NOT_YET = {
     "storage_url": "files are not supported by this version yet",
-    "smtp_url": "mail is not supported by this version yet",
     "redis_url": "shared state of several hosts is not supported by this version yet",
     "raw_url": "files are not supported by this version yet",
     "img_url": "images are not supported by this version yet",
@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     database_direct_url: str | None = Field(default=None, repr=False)
     database_transaction_pooling: Literal["off", "on"] = "off"
     record_cache_mb: int = Field(default=64, ge=0, le=100_000)
+    smtp_url: str | None = Field(default=None, repr=False)
     secret: str | None = Field(default=None, repr=False)
     rate_limit: str = "100/200"
     log: Literal["text", "json"] = "text"
@@ -129,6 +130,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 "set BKEND_DATABASE_DIRECT_URL too, an address that leads past the pooler"
             )
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_smtp_url(value)
         return value
 
     @field_validator("rate_limit")
@@ -229,6 +237,8 @@ def masked(name: str, value: Any) -> Any:
         return None
     if name in SECRETS:
         return _MASK
+    if name == "smtp_url":
+        return mask_smtp_url(str(value), _MASK)
     if name in DATABASE_URLS:
         return _PASSWORD.sub(rf"\g<1>\g<2>{_MASK}", str(value))
     return str(value) if isinstance(value, Path) else value
@@ -302,7 +312,8 @@ def _sentence(detail: ErrorDetails, sources: dict[str, str], environment: dict[s
     else:
         place = environment[name]
     value, context = detail["input"], detail.get("ctx", {})
-    shown = "" if name in SECRETS or name in DATABASE_URLS else f" {value!r}"
+    hidden = name in SECRETS or name in DATABASE_URLS or name == "smtp_url"
+    shown = "" if hidden else f" {value!r}"
     match detail["type"]:
         case "value_error":
             reason = str(context["error"])

@@ -23,6 +23,7 @@ ON_DATA = [
     ("keys", "create", "--type", "secret", "--name", "x"),
     ("keys", "revoke", "tok_x"),
     ("auth", "settings"),
+    ("outbox",),
     ("apply", "bkend.yaml"),
 ]
 
@@ -61,6 +62,7 @@ def test_these_are_the_commands() -> None:
         "keys list",
         "keys revoke",
         "auth settings",
+        "outbox",
         "config",
         "version",
     }
@@ -115,10 +117,11 @@ def test_settings_problems_are_told_by_every_command(
 ) -> None:
     Path("bkend.yaml").write_text("version: 1\ntables: {}")
     monkeypatch.setenv("BKEND_PROT", "1")
-    monkeypatch.setenv("BKEND_SMTP_URL", "smtp://x")
+    monkeypatch.setenv("BKEND_REDIS_URL", "redis://x")
     assert bkend.refused(*arguments).splitlines() == [
         "BKEND_PROT is not a setting; the nearest one is BKEND_PORT",
-        "BKEND_SMTP_URL: mail is not supported by this version yet; remove it",
+        "BKEND_REDIS_URL: shared state of several hosts is not supported by this version yet; "
+        "remove it",
     ]
     assert not Path("bkend-data").exists()
 

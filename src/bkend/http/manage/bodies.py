@@ -117,17 +117,30 @@ class ProjectUpdate(Body):
 
 async def read_body(exchange: Exchange, model: type[Model]) -> Model:
     """The body as the model; raises InvalidParameters, PayloadTooLarge."""
+    return _validated(model, await read_json(exchange))
+
+
+async def read_optional_body(exchange: Exchange, model: type[Model]) -> Model:
+    """As `read_body`, but an absent body counts as `{}`."""
+    return _validated(model, _parsed(await exchange.body() or b"{}"))
+
+
+async def read_json(exchange: Exchange) -> Any:
+    """The body as JSON; raises InvalidParameters, PayloadTooLarge."""
+    return _parsed(await exchange.body())
+
+
+def _validated(model: type[Model], body: Any) -> Model:
     try:
-        return model.model_validate(await read_json(exchange))
+        return model.model_validate(body)
     except ValidationError as error:
         details = [_detail(problem) for problem in error.errors(include_url=False)]
         raise InvalidParameters(details[0]["message"], details=details) from None
 
 
-async def read_json(exchange: Exchange) -> Any:
-    """The body as JSON; raises InvalidParameters, PayloadTooLarge."""
+def _parsed(body: bytes) -> Any:
     try:
-        return orjson.loads(await exchange.body())
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
         raise InvalidParameters("The body is not valid JSON") from None
 
