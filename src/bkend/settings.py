@@ -26,7 +26,7 @@ from bkend.http.limits import parse_rate_limit
 
 PREFIX = "BKEND_"
 FILE = "bkend.toml"
-SECRETS = frozenset({"secret"})
+SECRETS = frozenset({"secret", "secret_previous"})
 """Settings whose value is never shown."""
 DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
 """Settings that may hold a password."""
@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     database_direct_url: str | None = Field(default=None, repr=False)
     database_transaction_pooling: Literal["off", "on"] = "off"
     secret: str | None = Field(default=None, repr=False)
+    secret_previous: str | None = Field(default=None, repr=False)
     rate_limit: str = "100/200"
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

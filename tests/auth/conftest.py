@@ -15,6 +15,8 @@ import pytest_asyncio
 from bkend.app import build_app
 from bkend.auth.collections import COLLECTIONS
 from bkend.auth.identity import Identities, Identity
+from bkend.auth.mfa.collections import COLLECTIONS as MFA_COLLECTIONS
+from bkend.auth.mfa.service import Mfa
 from bkend.auth.parts import AuthParts
 from bkend.auth.passwords import PasswordHasher
 from bkend.auth.service import AuthService
@@ -78,7 +80,8 @@ class World:
 
     def another_process(self, hasher: PasswordHasher | None = None) -> AuthService:
         """A service that shares nothing with the first but the database."""
-        return AuthService(self.parts(hasher))
+        parts = self.parts(hasher)
+        return AuthService(parts, Mfa(parts))
 
     def parts(self, hasher: PasswordHasher | None = None) -> AuthParts:
         """What the services of authentication are made of, new each time."""
@@ -125,7 +128,7 @@ async def store(tmp_path: Path, database_url: str | None) -> AsyncIterator[Store
         await empty(database_url)
     database = await open_engine(database_url, tmp_path / "store", serving=True)
     opened = await database.environment("env_dev")
-    await opened.define(*COLLECTIONS, *MAIL_COLLECTIONS)
+    await opened.define(*COLLECTIONS, *MFA_COLLECTIONS, *MAIL_COLLECTIONS)
     yield opened
     await database.close()
 
