@@ -112,7 +112,7 @@ async def open_core(
         master_secrets = MasterSecrets(
             database.control, clock, settings.data, settings.secret, settings.secret_previous
         )
-        secrets = await master_secrets.open(lost=lost_secret)
+        secrets = await master_secrets.open(serving=serving, lost=lost_secret)
 
         def notice_rotation(collection: str, ids: Sequence[str] | None) -> None:
             if collection in (MASTER_SECRETS, "*"):

@@ -29,7 +29,7 @@ from bkend.mail.collections import COLLECTIONS as MAIL_COLLECTIONS
 from bkend.mail.service import Mail
 from bkend.manage.environments import EnvironmentState, ProjectState
 from bkend.sealing import Sealer
-from bkend.secret import Secret
+from bkend.secret import Rings, Secret
 from bkend.settings import Settings
 from bkend.store import Store
 from tests.engines import ENGINES, new_url, open_engine
@@ -70,7 +70,7 @@ class World:
     store: Store
     clock: FakeClock
     hasher: PasswordHasher
-    secret: Secret = field(default_factory=lambda: Secret(b"x" * 32))
+    secret: Rings = field(default_factory=lambda: Secret(b"x" * 32))
     environment: EnvironmentState = field(default_factory=environment_state)
 
     def __post_init__(self) -> None:

@@ -50,14 +50,13 @@ class Tokens:
     def __init__(self, secrets: Rings, clock: Clock) -> None:
         self._secrets = secrets
         self._clock = clock
-        self._ring = secrets.ring()
+        self._ring: Ring | None = None
         self._verified: dict[str, Claims] = {}
 
     @property
     def ring(self) -> Ring:
         """The secrets in force: the same object as long as nothing changed."""
-        self._notice_rotation()
-        return self._ring
+        return self._notice_rotation()
 
     def sign(
         self,
@@ -129,12 +128,13 @@ class Tokens:
             expires_at=claims["exp"] if until is None else min(claims["exp"], until // 1000),
         )
 
-    def _notice_rotation(self) -> None:
+    def _notice_rotation(self) -> Ring:
         """What was remembered of tokens is worth nothing under other secrets."""
         ring = self._secrets.ring()
         if ring is not self._ring:
             self._ring = ring
             self._verified.clear()
+        return ring
 
     def _signed(self, token: str, type: TokenType) -> tuple[dict[str, Any], int | None]:
         """The claims, and until when (ms) their signature counts: None means no such end."""

@@ -22,6 +22,20 @@ _LOSS = (
 )
 
 
+class _MissingSecrets:
+    """Stands in for secrets that are not here, until somebody needs them."""
+
+    def __init__(self, refused: StoreRefused) -> None:
+        self._refused = refused
+
+    def ring(self) -> Ring:
+        """Raises StoreRefused."""
+        raise self._refused
+
+    def refresh(self) -> None:
+        """There is nothing to look at."""
+
+
 class MasterSecrets:
     """The secrets of an installation, held against the fingerprint in its control store."""
 
@@ -43,18 +57,29 @@ class MasterSecrets:
             None if configured is None else ConfiguredSecrets(configured, configured_earlier)
         )
 
-    async def open(self, *, lost: bool) -> Rings:
+    async def open(self, *, serving: bool, lost: bool) -> Rings:
         """The secrets; a new installation gets one. With `lost` any secret will do.
 
-        Raises StoreRefused, with what is lost and how to go on, when the data was written under
-        a secret that is not here.
+        When the data was written under a secret that is not here, a server is refused by
+        StoreRefused, which says what is lost and how to go on; a command as soon as it needs
+        the secret: many work on a database whose secret only the servers have.
         """
+        try:
+            return await self._open(serving=serving, lost=lost)
+        except StoreRefused as refused:
+            if serving:
+                raise
+            return _MissingSecrets(refused)
+
+    async def _open(self, *, serving: bool, lost: bool) -> Rings:
         known = await self._known()
         rings = self._rings(make=known is None or lost)
-        while not lost and known != rings.ring().current.fingerprint:
-            if known is not None and known not in _fingerprints(rings.ring()):
+        ring = rings.ring()
+        # Whatever a command finds in a new database is not yet the secret of its servers.
+        while not lost and (serving or known) and known != ring.current.fingerprint:
+            if known is not None and known not in _fingerprints(ring):
                 raise StoreRefused(self._foreign())
-            await self.note(rings.ring(), known)
+            await self.note(ring, known)
             known = await self._known()
         return rings
 
