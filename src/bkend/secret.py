@@ -143,10 +143,12 @@ class SecretFile:
 
     def refresh(self) -> None:
         """Read the file if it was replaced; one that cannot be read changes nothing."""
+        state = self._state()
+        if state == self._seen:
+            return
+        self._seen = state
         try:
-            state = self._state()
-            if state != self._seen:
-                self._ring, self._seen = _parse(self.path), state
+            self._ring = _parse(self.path)
         except (OSError, StoreRefused) as error:
             log.error("the master secret cannot be read again", reason=str(error))
 
@@ -170,8 +172,12 @@ class SecretFile:
                 _replace(self.path, Ring(ring.current, kept))
         self.refresh()
 
-    def _state(self) -> tuple[int, int, int]:
-        found = self.path.stat()
+    def _state(self) -> tuple[int, int, int] | None:
+        """What tells one file from another; None when it is not there."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
 
@@ -189,8 +195,8 @@ def _configured(text: str, suffix: str = "") -> Secret:
 
 
 def _parse(path: Path) -> Ring:
-    first, *others = path.read_text().strip().split("\n")
     try:
+        first, *others = path.read_text().strip().split("\n")
         current = _readable(first)
         previous = []
         for line in others:

@@ -105,7 +105,7 @@ async def test_none_brings_the_default_back(settings: StoredSettings) -> None:
         ({"allowedRedirectUrls": ["data:text/html,x"]}, "neither"),
         ({"allowedRedirectUrls": ["https://a.example"] * 101}, "at most 100"),
         ({"accessTokenTtlSecond": 60}, "did you mean accessTokenTtlSeconds"),
-        ({"passwordPolicy": {"minLength": 8}}, "not a setting"),
+        ({"passwordPolicy": {"minLength": 8}}, "default or strict"),
     ],
 )
 async def test_value_out_of_range_changes_nothing(
