@@ -23,6 +23,8 @@ ON_DATA = [
     ("keys", "create", "--type", "secret", "--name", "x"),
     ("keys", "revoke", "tok_x"),
     ("auth", "settings"),
+    ("secrets", "rotate"),
+    ("secrets", "accept-loss", "--yes"),
     ("apply", "bkend.yaml"),
 ]
 
@@ -37,6 +39,7 @@ WRONG_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("apply",), "FILE"),
     (("keys", "revoke"), "ID"),
     (("keys", "create", "--name", "x"), "--type"),
+    (("secrets", "rotate", "--grace", "soon"), "--grace"),
     (("init", "extra"), "extra"),
 ]
 
@@ -60,6 +63,8 @@ def test_these_are_the_commands() -> None:
         "keys create",
         "keys list",
         "keys revoke",
+        "secrets rotate",
+        "secrets accept-loss",
         "auth settings",
         "config",
         "version",

@@ -52,6 +52,33 @@ async def test_different_codes_at_the_same_moment_are_all_good(world: World) -> 
     assert found == ["ok"] * 10
 
 
+async def test_late_calls_find_the_factor_on(world: World) -> None:
+    """Calls whose checks were done before another one switched it on."""
+    result = await world.sign_up()
+    early, mfa = await world.identify(result), Mfa(world.parts())
+    begun = await mfa.enable(early, PASSWORD, "App")
+    given = shown(begun["secret"], world.clock)
+    confirmations = (Mfa(world.parts()).confirm(early, given) for _ in range(5))
+    found = await asyncio.gather(*(outcome(one) for one in confirmations))
+    assert Counter(found) == {"ok": 1, "auth/mfa-already-enabled": 4}
+    assert await outcome(mfa.enable(early, PASSWORD, "App")) == "auth/mfa-already-enabled"
+    assert len(await documents(world, MFA)) == 1
+
+
+async def test_disabling_and_signing_in_with_one_backup_code(world: World) -> None:
+    await world.auth.settings.update({"rateLimits.enabled": False})
+    result = await world.sign_up()
+    mfa = Mfa(world.parts())
+    begun = await mfa.enable(await world.identify(result), PASSWORD, "App")
+    await mfa.confirm(await world.identify(result), shown(begun["secret"], world.clock))
+    identity, one = await world.identify(result), begun["backupCodes"][0]
+    found = await asyncio.gather(
+        outcome(world.auth.sign_in("ada@example.com", PASSWORD, CLIENT, one)),
+        outcome(mfa.disable(identity, PASSWORD, one)),
+    )
+    assert Counter(found) == {"ok": 1, "auth/invalid-mfa-code": 1}
+
+
 # -- withdrawal -----------------------------------------------------------------------------------
 
 

@@ -83,7 +83,7 @@ class Mfa:
                 "pendingCodes": self._sealer.seal(codes_purpose(id), orjson.dumps(backup).decode()),
                 "expiresAt": format_time(now + settings.mfa_setup_ttl_minutes * 60_000),
             }
-            still = Check(USERS, all_of(Equals(("id",), id), is_unchanged, _is_off()), at_least=1)
+            still = Check(USERS, all_of(Equals(("id",), id), is_unchanged), at_least=1)
             # A pending setup is replaced, an active one never: then the insertion is refused.
             begun: list[Operation] = [
                 DeleteWhere(MFA, all_of(Equals(("id",), id), Exists(("pendingCodes",)))),
@@ -93,7 +93,7 @@ class Mfa:
                 await self._store.commit([still, *begun])
             except Duplicate:
                 raise MfaAlreadyEnabled from None
-            except Conflict:  # the password or the factor changed while this one was checked
+            except Conflict:  # the password was changed while this one was checked
                 raise InvalidCredentials from None
         address = codes.address(secret, identity.user["email"], issuer)
         return {
@@ -144,8 +144,10 @@ class Mfa:
             )
             try:
                 await self._store.commit([confirmed, switched_on])
-            except (Conflict, Missing):  # enabled anew, confirmed or withdrawn at this moment
-                raise MfaNotEnabled from None
+            except (Conflict, Missing):  # confirmed, enabled anew or withdrawn at this moment
+                found = await self._held(id)
+                is_on = found is not None and "pendingCodes" not in found
+                raise (MfaAlreadyEnabled if is_on else MfaNotEnabled) from None
         return {"backupCodes": backup}
 
     async def disable(self, identity: Identity, password: str, code: str | None) -> None:
@@ -174,9 +176,9 @@ class Mfa:
             try:
                 await self._store.commit([Delete(MFA, identity.user_id, guard=guard), switched_off])
             except Conflict as conflict:
-                raise (
-                    InvalidMfaCode if conflict.collection == MFA else InvalidCredentials
-                ) from None
+                if conflict.collection != MFA:
+                    raise InvalidCredentials from None
+                raise (InvalidMfaCode if code else MfaNotEnabled) from None
             except Missing:
                 raise MfaNotEnabled from None
 
