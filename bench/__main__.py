@@ -1,4 +1,4 @@
-"""The command line of the bench: `python -m bench`, and `growth` and `crash` after it."""
+"""The command line of the bench: `python -m bench`, and `growth`, `auth` and `crash` after it."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import crash, growth, postgresql, report, store
+from bench import auth, crash, growth, postgresql, report, store
 from bench.errors import BenchError
 from bench.results import FULL, QUICK, Plan
 from bench.run import PEERS, Run
@@ -107,6 +107,23 @@ def growth_command(
         raise typer.Exit(1) from error
     growth.show(found, console)
     saved = growth.save(found, slug)
+    console.print(f"written to bench/results/{saved.name}", highlight=False)
+
+
+@app.command("auth")
+def auth_command(
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a lane.")] = 10,
+    slug: Annotated[str, typer.Option(help="Name of the result file.")] = "auth",
+    directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
+) -> None:
+    """Measure sign-ins beside the bare password check, and reads beside sign-ins."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root:
+            lines = auth.measure(seconds, Path(root), console)
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    saved = auth.save(lines, slug)
     console.print(f"written to bench/results/{saved.name}", highlight=False)
 
 

@@ -39,9 +39,9 @@ class Driver:
             "BENCH_WRITE_EVERY": str(traffic.write_every),
         }
 
-    def run(self, port: int, *, seconds: int, seed: int) -> Round:
+    def run(self, port: int, *, seconds: int, seed: int, connections: int = CONNECTIONS) -> Round:
         """Load the server on `port`; raises BenchError if any request failed."""
-        command = ["wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s"]
+        command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s"]
         command += ["--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(_SCRIPT)]
         for name, value in self._headers.items():
             command += ["-H", f"{name}: {value}"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bkend.auth import collections as auth_collections
 from bkend.auth.identity import Identities
+from bkend.auth.mfa import collections as mfa_collections
+from bkend.auth.mfa.service import Mfa
 from bkend.auth.parts import AuthParts
 from bkend.auth.passwords import PasswordHasher
 from bkend.auth.service import AuthService
@@ -20,15 +22,17 @@ from bkend.mail.delivery import Delivery
 from bkend.mail.message import public_host
 from bkend.mail.service import Mail
 from bkend.mail.smtp_url import parse_smtp_url
-from bkend.manage.control import define_control
+from bkend.manage.control import MASTER_SECRETS, define_control
 from bkend.manage.environments import Environments, EnvironmentState
+from bkend.manage.fingerprint import MasterSecrets
 from bkend.manage.hierarchy import Hierarchy
 from bkend.manage.keys import Keys
 from bkend.manage.projects import Projects
+from bkend.manage.rotation import SealedValues
 from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
 from bkend.sealing import Sealer
-from bkend.secret import load_secret
+from bkend.secret import Rings, SecretFile
 from bkend.settings import Settings
 from bkend.store import Database, Store, StoreError
 from bkend.tables import models as table_models
@@ -37,9 +41,13 @@ from bkend.tables.service import Tables
 
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
+    *mfa_collections.COLLECTIONS,
     *mail_collections.COLLECTIONS,
     *table_models.COLLECTIONS,
 )
+
+SEALED_FIELDS = (*mfa_collections.SEALED,)
+"""Where environments keep sealed values: each part names its own, for rotations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,9 @@ class Core:
     projects: Projects
     environments: Environments[EnvironmentServices]
     delivery: Delivery
+    secrets: Rings
+    master_secrets: MasterSecrets
+    sealed: SealedValues
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
         """The services of an environment by project slug and name; HierarchyProblem if none."""
@@ -76,6 +87,14 @@ class Core:
         if problem is not None:
             raise problem
 
+    async def finish_rotation(self) -> None:
+        """Forget replaced master secrets whose time is over, once nothing is sealed with them."""
+        now = self.clock.now_ms()
+        ring = self.secrets.ring()
+        if isinstance(self.secrets, SecretFile) and len(ring.signing(now)) < len(ring.previous):
+            await self.sealed.reseal()
+            self.secrets.drop_spent(now)
+
 
 async def open_database(settings: Settings, *, serving: bool) -> Database:
     """The engine that the settings name. Raises StoreRefused."""
@@ -97,19 +116,29 @@ async def open_database(settings: Settings, *, serving: bool) -> Database:
 
 @asynccontextmanager
 async def open_core(
-    settings: Settings, *, serving: bool, clock: Clock | None = None
+    settings: Settings, *, serving: bool, clock: Clock | None = None, lost_secret: bool = False
 ) -> AsyncIterator[Core]:
     """Open the database; on leaving, finish accepted writes and close it.
 
-    Raises StoreRefused with a sentence for the operator.
+    With `lost_secret` it opens whatever master secret the data was written under. Raises
+    StoreRefused with a sentence for the operator.
     """
     clock = clock or SystemClock()
     database = await open_database(settings, serving=serving)
     hasher = PasswordHasher()
     try:
         await define_control(database.control)
-        secret = load_secret(settings.data, settings.secret)
-        tokens, sealer = Tokens(secret, clock), Sealer(secret)
+        master_secrets = MasterSecrets(
+            database.control, clock, settings.data, settings.secret, settings.secret_previous
+        )
+        secrets = await master_secrets.open(serving=serving, lost=lost_secret)
+
+        def notice_rotation(collection: str, ids: Sequence[str] | None) -> None:
+            if collection in (MASTER_SECRETS, "*"):
+                secrets.refresh()
+
+        database.control.listen(notice_rotation)
+        tokens, sealer = Tokens(secrets, clock), Sealer(secrets)
         record_ids = RecordIds()
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
@@ -126,9 +155,11 @@ async def open_core(
             mail = Mail(store, state, clock, delivery)
             delivery.attach(mail.outbox)
             parts = AuthParts.on(store, clock, state, tokens, hasher, sealer, mail)
+            mfa = Mfa(parts)
             return EnvironmentServices(
                 identities=Identities(tokens, store, state, clock),
-                auth=AuthService(parts),
+                auth=AuthService(parts, mfa),
+                mfa=mfa,
                 mail=mail,
                 tables=tables,
                 design=Design(tables, store, check_filter),
@@ -145,6 +176,9 @@ async def open_core(
             projects=Projects(database.control, clock),
             environments=Environments(database, build),
             delivery=delivery,
+            secrets=secrets,
+            master_secrets=master_secrets,
+            sealed=SealedValues(database, sealer, SEALED_FIELDS),
         )
     finally:
         hasher.close()

@@ -104,6 +104,10 @@ async def _keep_house(core: Core) -> None:
                 await services.auth.sweep()
             except StoreError as error:
                 log.warning("housekeeping failed", reason=str(error))
+        try:
+            await core.finish_rotation()
+        except (StoreError, OSError) as error:
+            log.warning("old master secrets are kept for now", reason=str(error))
 
 
 def _listening_address(settings: Settings) -> str:

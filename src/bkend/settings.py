@@ -28,7 +28,7 @@ from bkend.mail.smtp_url import mask_smtp_url, parse_smtp_url
 
 PREFIX = "BKEND_"
 FILE = "bkend.toml"
-SECRETS = frozenset({"secret"})
+SECRETS = frozenset({"secret", "secret_previous"})
 """Settings whose value is never shown."""
 DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
 """Settings that may hold a password."""
@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     record_cache_mb: int = Field(default=64, ge=0, le=100_000)
     smtp_url: str | None = Field(default=None, repr=False)
     secret: str | None = Field(default=None, repr=False)
+    secret_previous: str | None = Field(default=None, repr=False)
     rate_limit: str = "100/200"
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -15,6 +15,8 @@ import pytest_asyncio
 from bkend.app import build_app
 from bkend.auth.collections import COLLECTIONS
 from bkend.auth.identity import Identities, Identity
+from bkend.auth.mfa.collections import COLLECTIONS as MFA_COLLECTIONS
+from bkend.auth.mfa.service import Mfa
 from bkend.auth.parts import AuthParts
 from bkend.auth.passwords import PasswordHasher
 from bkend.auth.service import AuthService
@@ -27,7 +29,7 @@ from bkend.mail.collections import COLLECTIONS as MAIL_COLLECTIONS
 from bkend.mail.service import Mail
 from bkend.manage.environments import EnvironmentState, ProjectState
 from bkend.sealing import Sealer
-from bkend.secret import Secret
+from bkend.secret import Rings, Secret
 from bkend.settings import Settings
 from bkend.store import Store
 from tests.engines import ENGINES, new_url, open_engine
@@ -68,7 +70,7 @@ class World:
     store: Store
     clock: FakeClock
     hasher: PasswordHasher
-    secret: Secret = field(default_factory=lambda: Secret(b"x" * 32))
+    secret: Rings = field(default_factory=lambda: Secret(b"x" * 32))
     environment: EnvironmentState = field(default_factory=environment_state)
 
     def __post_init__(self) -> None:
@@ -78,7 +80,8 @@ class World:
 
     def another_process(self, hasher: PasswordHasher | None = None) -> AuthService:
         """A service that shares nothing with the first but the database."""
-        return AuthService(self.parts(hasher))
+        parts = self.parts(hasher)
+        return AuthService(parts, Mfa(parts))
 
     def parts(self, hasher: PasswordHasher | None = None) -> AuthParts:
         """What the services of authentication are made of, new each time."""
@@ -125,7 +128,7 @@ async def store(tmp_path: Path, database_url: str | None) -> AsyncIterator[Store
         await empty(database_url)
     database = await open_engine(database_url, tmp_path / "store", serving=True)
     opened = await database.environment("env_dev")
-    await opened.define(*COLLECTIONS, *MAIL_COLLECTIONS)
+    await opened.define(*COLLECTIONS, *MFA_COLLECTIONS, *MAIL_COLLECTIONS)
     yield opened
     await database.close()
 

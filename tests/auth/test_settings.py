@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bkend.auth.policy import PasswordPolicy
 from bkend.auth.settings import AuthSettingProblem, StoredSettings
 from bkend.store import Store
 from tests.auth.conftest import FakeClock
@@ -104,7 +105,7 @@ async def test_none_brings_the_default_back(settings: StoredSettings) -> None:
         ({"allowedRedirectUrls": ["data:text/html,x"]}, "neither"),
         ({"allowedRedirectUrls": ["https://a.example"] * 101}, "at most 100"),
         ({"accessTokenTtlSecond": 60}, "did you mean accessTokenTtlSeconds"),
-        ({"passwordPolicy": {"minLength": 8}}, "not a setting"),
+        ({"passwordPolicy": {"minLength": 8}}, "default or strict"),
     ],
 )
 async def test_value_out_of_range_changes_nothing(
@@ -114,3 +115,42 @@ async def test_value_out_of_range_changes_nothing(
     with pytest.raises(AuthSettingProblem, match=reason):
         await settings.update({"refreshTokenTtlSeconds": 5, **changes})
     assert await settings.current() == before
+
+
+# -- the preset of the password policy ------------------------------------------------------------
+
+
+async def test_strict_preset_sets_every_part_of_the_policy(settings: StoredSettings) -> None:
+    await settings.update({"passwordPolicy.minLength": 12, "passwordPolicy.expirationDays": 9})
+    policy = (await settings.update({"passwordPolicy": "strict"})).password_policy
+    assert policy == PasswordPolicy(
+        min_length=8,
+        max_length=128,
+        require_uppercase=True,
+        require_lowercase=True,
+        require_numbers=True,
+        require_special_chars=True,
+        expiration_days=None,
+        breach_check="list",
+    )
+    assert (await settings.current()).password_policy == policy
+
+
+@pytest.mark.parametrize("back", ["default", None])
+async def test_default_preset_brings_the_defaults_back(
+    settings: StoredSettings, back: str | None
+) -> None:
+    before = (await settings.current()).password_policy
+    await settings.update({"passwordPolicy": "strict"})
+    assert (await settings.update({"passwordPolicy": back})).password_policy == before
+
+
+async def test_part_named_beside_the_preset_wins(settings: StoredSettings) -> None:
+    changes = {"passwordPolicy.minLength": 10, "passwordPolicy": "strict"}
+    assert (await settings.update(changes)).password_policy.min_length == 10
+
+
+@pytest.mark.parametrize("odd", ["lenient", 7, True, {"minLength": 6}, ["strict"]])
+async def test_other_presets_are_refused(settings: StoredSettings, odd: object) -> None:
+    with pytest.raises(AuthSettingProblem, match="default or strict"):
+        await settings.update({"passwordPolicy": odd})

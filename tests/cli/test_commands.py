@@ -24,6 +24,8 @@ ON_DATA = [
     ("keys", "revoke", "tok_x"),
     ("auth", "settings"),
     ("outbox",),
+    ("secrets", "rotate"),
+    ("secrets", "accept-loss", "--yes"),
     ("apply", "bkend.yaml"),
 ]
 
@@ -38,6 +40,7 @@ WRONG_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("apply",), "FILE"),
     (("keys", "revoke"), "ID"),
     (("keys", "create", "--name", "x"), "--type"),
+    (("secrets", "rotate", "--grace", "soon"), "--grace"),
     (("init", "extra"), "extra"),
 ]
 
@@ -61,6 +64,8 @@ def test_these_are_the_commands() -> None:
         "keys create",
         "keys list",
         "keys revoke",
+        "secrets rotate",
+        "secrets accept-loss",
         "auth settings",
         "outbox",
         "config",

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import orjson
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import (
     AliasChoices,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
@@ -23,18 +19,14 @@ from bkend.auth.errors import MagicLinkDisabled, UserNotFound
 from bkend.auth.identity import Identity, UserGone
 from bkend.auth.sessions import Client
 from bkend.auth.shapes import AuthResult, AuthUser, Message, SessionList, TokenPair
+from bkend.http.bodies import Body as _Body
 from bkend.http.bodies import JsonRoute
+from bkend.http.bodies import answer as _answer
 from bkend.http.dependencies import REFUSALS, CurrentAuth, CurrentExchange, SignedIn, signed_in
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=REFUSALS)
 
 _LARGEST_PAGE = 100
-
-
-class _Body(BaseModel):
-    """Nothing is converted: a number, list or object in place of a string is refused."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
 
 
 class _Credentials(_Body):
@@ -62,7 +54,9 @@ class SignUp(_Credentials):
 
 
 class SignIn(_Credentials):
-    """An address and its password."""
+    """An address, its password, and the code of a user with a second factor."""
+
+    mfaCode: str | None = None
 
 
 class Refresh(_Body):
@@ -105,15 +99,6 @@ async def _signed_in_user(exchange: CurrentExchange) -> Identity:
 _CurrentClient = Annotated[Client, Depends(_client)]
 
 
-def _answer(body: Mapping[str, Any], status: int = 200) -> Response:
-    return Response(
-        orjson.dumps(body),
-        status,
-        {"Cache-Control": "no-store"},
-        "application/json; charset=utf-8",
-    )
-
-
 @router.post("/email/signup", status_code=201, responses={201: {"model": AuthResult}})
 async def sign_up(body: SignUp, auth: CurrentAuth, client: _CurrentClient) -> Response:
     """Make a user and sign them in."""
@@ -123,7 +108,7 @@ async def sign_up(body: SignUp, auth: CurrentAuth, client: _CurrentClient) -> Re
 @router.post("/email/signin", responses={200: {"model": AuthResult}})
 async def sign_in(body: SignIn, auth: CurrentAuth, client: _CurrentClient) -> Response:
     """Open a session; other sessions of the user stay."""
-    return _answer(await auth.sign_in(body.email, body.password, client))
+    return _answer(await auth.sign_in(body.email, body.password, client, body.mfaCode))
 
 
 @router.post("/refresh", responses={200: {"model": TokenPair}})

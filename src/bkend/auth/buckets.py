@@ -21,6 +21,7 @@ from bkend.auth.errors import (
     TooManyLoginAttempts,
     TooManyRequests,
 )
+from bkend.auth.mfa.errors import InvalidMfaCode
 from bkend.clock import Clock
 from bkend.store import (
     Compare,
@@ -55,6 +56,11 @@ class Limit:
 FAILED_PASSWORDS = Limit("password", 5, 15 * 60_000, TooManyLoginAttempts)
 SIGN_UPS = Limit("sign-up", 3, 60 * 60_000, TooManyRequests)
 REFRESHES = Limit("refresh", 10, 60_000, TooManyRequests)
+
+
+def sign_ups_from(count: int) -> Limit:
+    """The optional limit of sign-ups an hour from one network address (10 §5)."""
+    return Limit("sign-up-from", count, 60 * 60_000, TooManyRequests)
 
 
 class Attempt:
@@ -111,7 +117,8 @@ class Buckets:
 
     @asynccontextmanager
     async def attempt(self, limit: Limit, key: str) -> AsyncIterator[Attempt]:
-        """A try at a password. Counted if the block raises that it was wrong, else given back.
+        """A try at a password or code. Counted if the block raises that it was wrong, else given
+        back.
 
         Tries with the same key wait for each other, so that a user who signs in on several
         devices at once does not meet the limit.
@@ -120,7 +127,7 @@ class Buckets:
             attempt = await self.take(limit, key)
             try:
                 yield attempt
-            except (InvalidCredentials, InvalidPassword):
+            except (InvalidCredentials, InvalidPassword, InvalidMfaCode):
                 raise
             except Exception:
                 await self._give_back(attempt)

@@ -50,6 +50,13 @@ class MagicLinkDisabled(ApiError):
     default_message = "Magic links are not available; use a password"
 
 
+class UnsupportedProvider(ApiError):
+    """A way to sign in that does not exist here, or that the environment has switched off."""
+
+    status, code = 400, "auth/unsupported-provider"
+    default_message = "This way to sign in is not available"
+
+
 class InvalidCredentials(ApiError):
     """Unknown address, no password, or a wrong one: never said which."""
 

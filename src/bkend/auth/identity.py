@@ -11,6 +11,7 @@ from bkend.clock import Clock
 from bkend.documents_cache import DocumentCache
 from bkend.errors import InvalidToken, TokenExpired
 from bkend.manage.environments import EnvironmentState
+from bkend.secret import Ring
 from bkend.store import Store
 from bkend.store.documents import decode, parse_time
 
@@ -45,6 +46,8 @@ class Identity:
     session: SessionState
     token_expires_at: int
     """Milliseconds since 1970."""
+    ring: Ring
+    """The secrets under which the token was good."""
 
 
 class Identities:
@@ -62,6 +65,7 @@ class Identities:
     async def identify(self, token: str) -> Identity:
         """Raises TokenExpired, InvalidToken, or its kinds ForeignToken and UserGone."""
         claims = self._tokens.verify_access(token)
+        ring = self._tokens.ring
         if not claims.is_of(self._environment):
             raise ForeignToken
         session = await self._sessions.get(claims.session_id)
@@ -75,13 +79,21 @@ class Identities:
         if user.get("deletedAt") or user.get("status", "active") != "active":
             raise InvalidToken
         return Identity(
-            claims.user_id, claims.session_id, user["role"], user, session, claims.expires_at * 1000
+            user_id=claims.user_id,
+            session_id=claims.session_id,
+            role=user["role"],
+            user=user,
+            session=session,
+            token_expires_at=claims.expires_at * 1000,
+            ring=ring,
         )
 
     def is_current(self, identity: Identity) -> bool:
-        """Whether neither the session nor the user changed since; expiry is not looked at."""
+        """Whether neither session, user nor the master secret changed since; expiry is not
+        looked at."""
         return (
-            self._sessions.cached(identity.session_id) is identity.session
+            self._tokens.ring is identity.ring
+            and self._sessions.cached(identity.session_id) is identity.session
             and self._users.cached(identity.user_id) is identity.user
         )
 

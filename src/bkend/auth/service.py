@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from typing import Any
 
-from bkend.auth.buckets import FAILED_PASSWORDS, SIGN_UPS, Attempt
+from bkend.auth.attempts import counted
+from bkend.auth.buckets import SIGN_UPS, sign_ups_from
 from bkend.auth.collections import USERS
 from bkend.auth.emails import normalise_email
 from bkend.auth.errors import (
@@ -19,9 +19,12 @@ from bkend.auth.errors import (
     SameAsPreviousPassword,
     SessionNotFound,
     SignupDisabled,
+    UnsupportedProvider,
 )
 from bkend.auth.identity import Identity
-from bkend.auth.parts import AuthParts
+from bkend.auth.mfa.collections import MFA
+from bkend.auth.mfa.errors import InvalidMfaCode
+from bkend.auth.parts import AuthParts, SecondFactor
 from bkend.auth.sessions import Client
 from bkend.auth.settings import AuthSettings
 from bkend.auth.shapes import AuthResult, AuthUser, SessionList, TokenPair, auth_user
@@ -46,12 +49,13 @@ from bkend.store.documents import format_time, parse_time
 class AuthService:
     """The authentication of one environment's users."""
 
-    def __init__(self, parts: AuthParts) -> None:
+    def __init__(self, parts: AuthParts, second_factor: SecondFactor) -> None:
         self._store = parts.store
         self._clock = parts.clock
         self._hasher = parts.hasher
         self._buckets = parts.buckets
         self._sessions = parts.sessions
+        self._second_factor = second_factor
         self.settings = parts.settings
 
     # -- signing up and in ------------------------------------------------------------------
@@ -59,16 +63,17 @@ class AuthService:
     async def sign_up(self, email: str, password: str, name: str, client: Client) -> AuthResult:
         """Make a user with an `email` account, and open a session.
 
-        Raises InvalidEmail, InvalidPasswordFormat, SignupDisabled, TooManyRequests,
-        EmailAlreadyExists; Unavailable when too many passwords wait to be hashed.
+        Raises InvalidEmail, UnsupportedProvider, InvalidPasswordFormat, WeakPassword,
+        SignupDisabled, TooManyRequests, EmailAlreadyExists; Unavailable when too many passwords
+        wait to be hashed.
         """
         address = normalise_email(email)
         settings = await self.settings.current()
+        _require_email(settings)
         settings.password_policy.check(password)
         if not settings.allow_signup:
             raise SignupDisabled
-        if settings.rate_limits_enabled:
-            await self._buckets.take(SIGN_UPS, address)
+        await self._count_sign_up(settings, address, client)
         if await user_by_email(self._store, address) is not None:
             raise EmailAlreadyExists
         encoded = await self._hasher.hash(password)
@@ -82,29 +87,37 @@ class AuthService:
             raise EmailAlreadyExists from None
         return {**pair, "user": auth_user(stored_user(id, fields, now))}
 
-    async def sign_in(self, email: str, password: str, client: Client) -> AuthResult:
+    async def sign_in(
+        self, email: str, password: str, client: Client, mfa_code: str | None = None
+    ) -> AuthResult:
         """Open a session for the right password; the checks in the order of 10 §6.
 
-        Raises InvalidEmail, TooManyLoginAttempts, InvalidCredentials, AccountBanned,
-        EmailNotVerified, PasswordExpired, Unavailable.
+        Raises InvalidEmail, UnsupportedProvider, TooManyLoginAttempts, InvalidCredentials,
+        AccountBanned, EmailNotVerified, PasswordExpired, MfaRequired, InvalidMfaCode,
+        MfaBackupCodesExhausted, Unavailable.
         """
         address = normalise_email(email)
         settings = await self.settings.current()
-        async with self._attempt(settings, address) as attempt:
+        _require_email(settings)
+        async with counted(self._buckets, settings, address) as attempt:
             user = await user_by_email(self._store, address)
             encoded = user.get("passwordHash") if user else None
             matches = await self._hasher.verify(password, encoded)
             if user is None or not encoded or not matches:
                 raise InvalidCredentials
             require_admissible(user, settings, self._clock.now_ms())
-            operations = [await self._unchanged(user["id"], encoded, password)]
+            used_up = await self._second_factor.demand(user, mfa_code)
+            operations = [await self._unchanged(user["id"], encoded, password), *used_up]
             if attempt is not None:
                 operations.append(attempt.clear())
             try:
                 pair = await self._sessions.open(
                     user["id"], user["role"], client, settings, operations
                 )
-            except (Conflict, Missing):  # the password was changed while this one was checked
+            except (Conflict, Missing) as refused:
+                if refused.collection == MFA:  # somebody else has used the code
+                    raise InvalidMfaCode from None
+                # The password was changed while this one was checked.
                 raise InvalidCredentials from None
         return {**pair, "user": auth_user(user)}
 
@@ -140,7 +153,7 @@ class AuthService:
         InvalidPasswordFormat, Unavailable.
         """
         settings = await self.settings.current()
-        async with self._attempt(settings, identity.user["email"]):
+        async with counted(self._buckets, settings, identity.user["email"]):
             encoded = identity.user.get("passwordHash")
             if not await self._hasher.verify(current, encoded):
                 raise InvalidPassword
@@ -174,13 +187,13 @@ class AuthService:
 
     # -- parts ------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def _attempt(self, settings: AuthSettings, address: str) -> AsyncIterator[Attempt | None]:
+    async def _count_sign_up(self, settings: AuthSettings, address: str, client: Client) -> None:
         if not settings.rate_limits_enabled:
-            yield None
             return
-        async with self._buckets.attempt(FAILED_PASSWORDS, address) as attempt:
-            yield attempt
+        most = settings.sign_ups_per_address
+        if most is not None and client.ip_address:
+            await self._buckets.take(sign_ups_from(most), client.ip_address)
+        await self._buckets.take(SIGN_UPS, address)
 
     async def _unchanged(self, user_id: str, encoded: str, password: str) -> Operation:
         """Ties a session to the password it was opened with, renewing an outdated hash."""
@@ -191,6 +204,12 @@ class AuthService:
             return Update(USERS, user_id, set=renewed, guard=all_of(has_password, is_active))
         is_user = Equals(("id",), user_id)
         return Check(USERS, all_of(is_user, has_password, is_active), at_least=1)
+
+
+def _require_email(settings: AuthSettings) -> None:
+    """Raises UnsupportedProvider where signing in by address is switched off (10 §13)."""
+    if not settings.email_enabled:
+        raise UnsupportedProvider
 
 
 def require_admissible(user: dict[str, Any], settings: AuthSettings, now: int) -> None:

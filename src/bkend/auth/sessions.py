@@ -31,6 +31,7 @@ from bkend.clock import Clock
 from bkend.errors import InvalidToken, TokenExpired
 from bkend.ids import uuid4
 from bkend.manage.environments import EnvironmentState
+from bkend.secret import Secret
 from bkend.store import (
     Compare,
     Condition,
@@ -171,15 +172,24 @@ class Sessions:
         return self._pair(held["id"], held["userId"], role, refresh, now, settings)
 
     async def _repeat(self, held: dict[str, Any], now: int, settings: AuthSettings) -> TokenPair:
-        """The refresh token that the last rotation gave, with a new access token."""
+        """The refresh token that the last rotation gave, with a new access token.
+
+        It was signed with the master secret of that moment, which need not be today's.
+        """
         role = await self._role(held["userId"])
-        refresh = self._refresh_token(
-            held["id"],
-            held["userId"],
-            held["generation"],
-            parse_time(held["rotatedAt"]) // 1000,
-            parse_time(held["expiresAt"]) // 1000,
-        )
+        for secret in self._tokens.accepted():
+            refresh = self._refresh_token(
+                held["id"],
+                held["userId"],
+                held["generation"],
+                parse_time(held["rotatedAt"]) // 1000,
+                parse_time(held["expiresAt"]) // 1000,
+                secret,
+            )
+            if _digest(refresh) == held["refreshDigest"]:
+                break
+        else:  # signed with a secret that is not accepted any more
+            raise InvalidRefreshToken
         return self._pair(held["id"], held["userId"], role, refresh, now, settings)
 
     async def _revoke_all(self, held: dict[str, Any]) -> None:
@@ -200,9 +210,16 @@ class Sessions:
     # -- tokens -----------------------------------------------------------------------------
 
     def _refresh_token(
-        self, id: str, user_id: str, generation: int, issued_at: int, expires_at: int
+        self,
+        id: str,
+        user_id: str,
+        generation: int,
+        issued_at: int,
+        expires_at: int,
+        secret: Secret | None = None,
     ) -> str:
-        """Equal arguments give the equal token. Times in seconds."""
+        """Equal arguments give the equal token under the same secret, the one in force unless
+        named. Times in seconds."""
         return self._tokens.sign(
             "refresh",
             user_id=user_id,
@@ -212,6 +229,7 @@ class Sessions:
             issued_at=issued_at,
             expires_at=expires_at,
             token_id=_digest(f"{id}.{generation}")[:32],
+            secret=secret,
         )
 
     def _pair(

@@ -140,6 +140,14 @@ _RULES: dict[str, _Rule] = {
     "passwordPolicy.breachCheck": _Choice("off", "list"),
 }
 
+_STRICT = {
+    "passwordPolicy.requireUppercase": True,
+    "passwordPolicy.requireLowercase": True,
+    "passwordPolicy.requireNumbers": True,
+    "passwordPolicy.requireSpecialChars": True,
+    "passwordPolicy.breachCheck": "list",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
@@ -195,8 +203,10 @@ class StoredSettings:
     async def update(self, changes: Mapping[str, Any]) -> AuthSettings:
         """Change some settings by name; None brings a default back.
 
-        Raises AuthSettingProblem, and then changes nothing.
+        `passwordPolicy` stands for all its parts: `strict` sets the preset of 10 §4, `default`
+        or None brings the defaults back. Raises AuthSettingProblem, and then changes nothing.
         """
+        changes = _expanded(changes)
         for name, value in changes.items():
             if name not in _RULES:
                 raise AuthSettingProblem(_unknown(name))
@@ -269,6 +279,21 @@ def _settings(stored: Mapping[str, Any]) -> AuthSettings:
         ),
         values={name: list(v) if isinstance(v, tuple) else v for name, v in values.items()},
     )
+
+
+def _expanded(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The changes with the preset of the password policy written out; parts named beside it
+    win."""
+    if "passwordPolicy" not in changes:
+        return changes
+    others = {name: value for name, value in changes.items() if name != "passwordPolicy"}
+    preset = changes["passwordPolicy"]
+    if preset not in (None, "default", "strict"):
+        raise AuthSettingProblem("passwordPolicy is default or strict")
+    parts: dict[str, Any] = {name: None for name in _RULES if name.startswith("passwordPolicy.")}
+    if preset == "strict":
+        parts |= _STRICT
+    return {**parts, **others}
 
 
 def _unknown(name: str) -> str:

@@ -11,12 +11,13 @@ import jwt
 from bkend.clock import Clock
 from bkend.errors import InvalidToken, TokenExpired
 from bkend.manage.environments import EnvironmentState
-from bkend.secret import Secret
+from bkend.secret import Ring, Rings, Secret
 
 TokenType: TypeAlias = Literal["access", "refresh"]
 
 _ALGORITHM = "HS256"
 _ISSUER = "bkend"
+_PURPOSE = "jwt"
 _REQUIRED = {
     "access": ["sub", "sid", "jti", "typ", "role", "pid", "env", "iss", "iat", "exp"],
     "refresh": ["sub", "sid", "jti", "typ", "pid", "env", "iss", "iat", "exp"],
@@ -46,10 +47,16 @@ class Claims:
 class Tokens:
     """Signs tokens and verifies them; a verified access token is remembered until it expires."""
 
-    def __init__(self, secret: Secret, clock: Clock) -> None:
-        self._key = secret.key("jwt")
+    def __init__(self, secrets: Rings, clock: Clock) -> None:
+        self._secrets = secrets
         self._clock = clock
+        self._ring: Ring | None = None
         self._verified: dict[str, Claims] = {}
+
+    @property
+    def ring(self) -> Ring:
+        """The secrets in force: the same object as long as nothing changed."""
+        return self._notice_rotation()
 
     def sign(
         self,
@@ -62,9 +69,11 @@ class Tokens:
         issued_at: int,
         expires_at: int,
         token_id: str | None = None,
+        secret: Secret | None = None,
         **extra: Any,
     ) -> str:
-        """A signed token; times in seconds. Equal arguments with `token_id` give equal tokens."""
+        """A signed token; times in seconds. Equal arguments with `token_id` give equal tokens,
+        until another secret is in force; `secret` names an earlier one (see `accepted`)."""
         claims = {
             "sub": user_id,
             "sid": session_id,
@@ -77,10 +86,17 @@ class Tokens:
             "exp": expires_at,
             **extra,
         }
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+        key = (secret or self.ring.current).key(_PURPOSE)
+        return jwt.encode(claims, key, algorithm=_ALGORITHM)
+
+    def accepted(self) -> list[Secret]:
+        """The secrets whose signatures are good now, the one in force first."""
+        ring = self.ring
+        return [ring.current, *(held.secret for held in ring.signing(self._clock.now_ms()))]
 
     def verify_access(self, token: str) -> Claims:
         """The claims of a good access token; raises TokenExpired and InvalidToken."""
+        self._notice_rotation()
         held = self._verified.get(token)
         if held is None:
             held = self.verify(token, "access")
@@ -96,22 +112,7 @@ class Tokens:
         """The claims of a well-signed token of the type, expired or not; raises InvalidToken."""
         if len(token) > _LONGEST:
             raise InvalidToken
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._key,
-                algorithms=[_ALGORITHM],
-                issuer=_ISSUER,
-                options={
-                    "require": _REQUIRED[type],
-                    "verify_exp": False,
-                    "verify_iat": False,
-                    "verify_nbf": False,
-                    "verify_aud": False,
-                },
-            )
-        except jwt.InvalidTokenError:
-            raise InvalidToken from None
+        claims, until = self._signed(token, type)
         names = ("sub", "sid", "pid", "env", "jti")
         if claims["typ"] != type or not all(isinstance(claims[name], str) for name in names):
             raise InvalidToken
@@ -124,5 +125,57 @@ class Tokens:
             project_id=claims["pid"],
             environment=claims["env"],
             token_id=claims["jti"],
-            expires_at=claims["exp"],
+            expires_at=claims["exp"] if until is None else min(claims["exp"], until // 1000),
         )
+
+    def _notice_rotation(self) -> Ring:
+        """What was remembered of tokens is worth nothing under other secrets."""
+        ring = self._secrets.ring()
+        if ring is not self._ring:
+            self._ring = ring
+            self._verified.clear()
+        return ring
+
+    def _signed(self, token: str, type: TokenType) -> tuple[dict[str, Any], int | None]:
+        """The claims, and until when (ms) their signature counts: None means no such end."""
+        ring = self.ring
+        found = self._under(ring, token, type)
+        if found is None:
+            self._secrets.refresh()  # another process may have put a new secret in force
+            if self.ring is not ring:
+                found = self._under(self.ring, token, type)
+        if found is None:
+            raise InvalidToken
+        return found
+
+    def _under(
+        self, ring: Ring, token: str, type: TokenType
+    ) -> tuple[dict[str, Any], int | None] | None:
+        found = _decoded(token, ring.current, type)
+        if found is not None:
+            return found, None
+        for held in ring.signing(self._clock.now_ms()):
+            found = _decoded(token, held.secret, type)
+            if found is not None:
+                return found, held.until
+        return None
+
+
+def _decoded(token: str, secret: Secret, type: TokenType) -> dict[str, Any] | None:
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            secret.key(_PURPOSE),
+            algorithms=[_ALGORITHM],
+            issuer=_ISSUER,
+            options={
+                "require": _REQUIRED[type],
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+                "verify_aud": False,
+            },
+        )
+    except jwt.InvalidTokenError:
+        return None
+    return claims

@@ -70,8 +70,15 @@ def example(*lines: str) -> str:
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def run(data: str | None, work: Callable[[Core], Awaitable[T]], *, make: bool = False) -> T:
-    """Open the data directory, do the work, close it. Without `make` it must exist already."""
+def run(
+    data: str | None,
+    work: Callable[[Core], Awaitable[T]],
+    *,
+    make: bool = False,
+    lost_secret: bool = False,
+) -> T:
+    """Open the data directory, do the work, close it. Without `make` it must exist already;
+    with `lost_secret` its master secret need not be there."""
     from bkend.logs import configure_logs
     from bkend.settings import load_settings
 
@@ -85,7 +92,7 @@ def run(data: str | None, work: Callable[[Core], Awaitable[T]], *, make: bool = 
     from bkend.core import open_core
 
     async def opened() -> T:
-        async with open_core(settings, serving=False) as core:
+        async with open_core(settings, serving=False, lost_secret=lost_secret) as core:
             return await work(core)
 
     return asyncio.run(opened())

@@ -8,6 +8,7 @@ ORGANIZATIONS = "organizations"
 PROJECTS = "projects"
 ENVIRONMENTS = "environments"
 KEYS = "keys"
+MASTER_SECRETS = "master_secrets"
 
 COLLECTIONS = (
     Collection(ORGANIZATIONS, (Index("slug", (("slug", 1),), unique=True),)),
@@ -26,6 +27,7 @@ COLLECTIONS = (
             Index("environment", (("environmentId", 1), ("createdAt", 1))),
         ),
     ),
+    Collection(MASTER_SECRETS),
 )
 
 

@@ -1,0 +1,141 @@
+"""Bringing sealed values under the secret in force, and going on after one was lost (51 §10)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+
+from bkend.manage.control import ENVIRONMENTS
+from bkend.sealing import SealedField, Sealer, Unsealable
+from bkend.store import (
+    Compare,
+    Condition,
+    Conflict,
+    Database,
+    Equals,
+    Find,
+    Missing,
+    Sort,
+    Store,
+    Update,
+    all_of,
+)
+
+_AT_ONCE = 200
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a walk over the sealed values found."""
+
+    resealed: int
+    """Values that are now under the secret in force."""
+    unopened: int
+    """Values that none of the secrets opens."""
+
+
+class SealedValues:
+    """Every sealed value of every environment."""
+
+    def __init__(self, database: Database, sealer: Sealer, fields: Sequence[SealedField]) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._fields = fields
+
+    async def count(self) -> int:
+        """How many there are."""
+        found = 0
+        async for store, field in self._places():
+            found += await store.count(field.collection, _has(field))
+        return found
+
+    async def reseal(self, tick: Callable[[], None] = lambda: None) -> Sealed:
+        """Seal with the secret in force what is under an earlier one; `tick` after each value.
+
+        It may be interrupted and repeated: what opens stays readable throughout.
+        """
+        resealed = unopened = 0
+        async for store, field in self._places():
+            async for document in _documents(store, field):
+                try:
+                    resealed += await self._renew(store, field, document)
+                except Unsealable:
+                    unopened += 1
+                    log.warning(
+                        "a sealed value cannot be opened",
+                        collection=field.collection,
+                        id=document["id"],
+                        field=field.field,
+                    )
+                tick()
+        return Sealed(resealed, unopened)
+
+    async def forget_lost(self) -> int:
+        """Remove what cannot be opened, each in the way of its part; how many there were."""
+        lost = 0
+        async for store, field in self._places():
+            async for document in _documents(store, field):
+                try:
+                    self._sealer.unseal(field.purpose(document), document[field.field])
+                except Unsealable:
+                    try:
+                        await store.commit(field.forget(document))
+                    except (Conflict, Missing):
+                        continue  # it went away meanwhile
+                    lost += 1
+        return lost
+
+    async def stores(self) -> AsyncIterator[Store]:
+        """The store of every environment."""
+        async for document in _pages(self._database.control, ENVIRONMENTS, None):
+            yield await self._database.environment(document["id"])
+
+    async def _places(self) -> AsyncIterator[tuple[Store, SealedField]]:
+        async for store in self.stores():
+            for field in self._fields:
+                if store.collection(field.collection) is not None:
+                    yield store, field
+
+    async def _renew(self, store: Store, field: SealedField, document: dict[str, Any]) -> int:
+        sealed = document[field.field]
+        renewed = self._sealer.resealed(field.purpose(document), sealed)
+        if renewed is None:
+            return 0
+        is_same = Equals((field.field,), sealed)
+        change = Update(field.collection, document["id"], set={field.field: renewed}, guard=is_same)
+        try:
+            await store.commit([change])
+        except (Conflict, Missing):
+            return 0  # replaced or removed meanwhile
+        return 1
+
+
+def _has(field: SealedField) -> Condition:
+    return Compare((field.field,), "gt", "")
+
+
+def _documents(store: Store, field: SealedField) -> AsyncIterator[dict[str, Any]]:
+    return _pages(store, field.collection, _has(field))
+
+
+async def _pages(
+    store: Store, collection: str, where: Condition | None
+) -> AsyncIterator[dict[str, Any]]:
+    """Every document, in the order of their ids, whatever is changed between the pages."""
+    last = ""
+    while True:
+        after = Compare(("id",), "gt", last)
+        condition = after if where is None else all_of(after, where)
+        query = Find(collection, condition, sort=(Sort(("id",)),), limit=_AT_ONCE)
+        documents = orjson.loads((await store.find(query)).items)
+        for document in documents:
+            yield document
+        if len(documents) < _AT_ONCE:
+            return
+        last = documents[-1]["id"]

@@ -1,0 +1,42 @@
+"""How long sign-in takes tells nobody who is known."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from bkend.auth.collections import USERS
+from bkend.auth.passwords import PasswordHasher
+from bkend.auth.users import new_user
+from bkend.ids import uuid4
+from bkend.store import Insert, Update
+from tests.auth.conftest import CLIENT, PASSWORD, World
+from tests.auth.outcomes import WRONG, outcome
+
+
+async def test_wrong_passwords_take_as_long_whoever_is_asked_for(world: World) -> None:
+    """Medians over several rounds in turns, with the hasher that servers use."""
+    hasher = PasswordHasher()
+    await world.auth.settings.update({"rateLimits.enabled": False})
+    slow = world.another_process(hasher)
+    await slow.sign_up("known@example.com", PASSWORD, "Ada", CLIENT)
+    banned = await slow.sign_up("banned@example.com", PASSWORD, "Bob", CLIENT)
+    now, id = world.clock.now_ms(), uuid4()
+    social = new_user("social@example.com", "Sol", now)
+    await world.store.commit(
+        [
+            Update(USERS, banned["user"]["id"], set={"status": "banned"}),
+            Insert(USERS, id, social, now, now),
+        ]
+    )
+    taken: dict[str, list[float]] = {kind: [] for kind in ("known", "unknown", "social", "banned")}
+    for _ in range(15):
+        for kind, times in taken.items():
+            started = time.perf_counter()
+            refused = await outcome(slow.sign_in(f"{kind}@example.com", WRONG, CLIENT))
+            times.append(time.perf_counter() - started)
+            assert refused == "auth/invalid-credentials"
+    hasher.close()
+    known = median(taken["known"])
+    for kind, times in taken.items():
+        assert 0.6 < median(times) / known < 1.7, kind
