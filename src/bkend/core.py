@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from bkend.auth import collections as auth_collections
 from bkend.auth.identity import Identities
-from bkend.auth.parts import AuthParts
+from bkend.auth.links import collections as link_collections
+from bkend.auth.links.addresses import server_address
+from bkend.auth.links.service import Links
+from bkend.auth.parts import AuthParts, NoSecondFactor
 from bkend.auth.passwords import PasswordHasher
 from bkend.auth.service import AuthService
 from bkend.auth.tokens import Tokens
@@ -34,6 +37,7 @@ from bkend.tables.service import Tables
 
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
+    *link_collections.COLLECTIONS,
     *mail_collections.COLLECTIONS,
     *table_models.COLLECTIONS,
 )
@@ -103,10 +107,13 @@ async def open_core(
                 await store.define(*missing)
             tables = Tables(store, clock)
             mail = Mail(store, state, clock)
-            parts = AuthParts.on(store, clock, state, tokens, hasher, sealer, mail)
+            parts = AuthParts.on(
+                store, clock, state, tokens, hasher, sealer, mail, server_address(settings)
+            )
             return EnvironmentServices(
                 identities=Identities(tokens, store, state, clock),
                 auth=AuthService(parts),
+                links=Links(parts, NoSecondFactor()),
                 mail=mail,
                 tables=tables,
                 design=Design(tables, store, check_filter),

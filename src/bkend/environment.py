@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from bkend.auth.identity import Identities
+from bkend.auth.links.service import Links
 from bkend.auth.service import AuthService
 from bkend.mail.service import Mail
 from bkend.manage.environments import OpenEnvironment
@@ -20,6 +21,7 @@ class EnvironmentServices:
 
     identities: Identities
     auth: AuthService
+    links: Links
     mail: Mail
     tables: Tables
     design: Design

@@ -14,6 +14,7 @@ STATUS = {
     "auth/invalid-password-format": 400,
     "auth/same-as-previous-password": 400,
     "auth/magiclink-disabled": 400,
+    "auth/unsupported-provider": 400,
     "auth/invalid-credentials": 401,
     "auth/invalid-password": 401,
     "auth/invalid-refresh-token": 401,

@@ -19,8 +19,12 @@ from bkend.auth.errors import (
     SameAsPreviousPassword,
     SessionNotFound,
     SignupDisabled,
+    UnsupportedProvider,
 )
 from bkend.auth.identity import Identity
+from bkend.auth.links.mailing import LinkMails
+from bkend.auth.links.tokens import void_resets
+from bkend.auth.links.verification import Verification
 from bkend.auth.parts import AuthParts
 from bkend.auth.sessions import Client
 from bkend.auth.settings import AuthSettings
@@ -52,6 +56,7 @@ class AuthService:
         self._hasher = parts.hasher
         self._buckets = parts.buckets
         self._sessions = parts.sessions
+        self._verification = Verification(parts, LinkMails(parts))
         self.settings = parts.settings
 
     # -- signing up and in ------------------------------------------------------------------
@@ -59,11 +64,12 @@ class AuthService:
     async def sign_up(self, email: str, password: str, name: str, client: Client) -> AuthResult:
         """Make a user with an `email` account, and open a session.
 
-        Raises InvalidEmail, InvalidPasswordFormat, SignupDisabled, TooManyRequests,
-        EmailAlreadyExists; Unavailable when too many passwords wait to be hashed.
+        Raises InvalidEmail, UnsupportedProvider, InvalidPasswordFormat, SignupDisabled,
+        TooManyRequests, EmailAlreadyExists; Unavailable when too many passwords wait to be hashed.
         """
         address = normalise_email(email)
         settings = await self.settings.current()
+        _require_email(settings)
         settings.password_policy.check(password)
         if not settings.allow_signup:
             raise SignupDisabled
@@ -75,21 +81,25 @@ class AuthService:
         now = self._clock.now_ms()
         id = uuid4()
         fields = new_user(address, name, now, password_hash=encoded)
-        made = [Insert(USERS, id, fields, now, now), email_account(id, address, now)]
+        mail = await self._verification.sign_up_mail(stored_user(id, fields, now), settings)
+        made = [Insert(USERS, id, fields, now, now), email_account(id, address, now), *mail]
         try:
             pair = await self._sessions.open(id, fields["role"], client, settings, made)
         except Duplicate:
             raise EmailAlreadyExists from None
+        if mail:
+            self._verification.sign_up_mailed()
         return {**pair, "user": auth_user(stored_user(id, fields, now))}
 
     async def sign_in(self, email: str, password: str, client: Client) -> AuthResult:
         """Open a session for the right password; the checks in the order of 10 §6.
 
-        Raises InvalidEmail, TooManyLoginAttempts, InvalidCredentials, AccountBanned,
-        EmailNotVerified, PasswordExpired, Unavailable.
+        Raises InvalidEmail, UnsupportedProvider, TooManyLoginAttempts, InvalidCredentials,
+        AccountBanned, EmailNotVerified, PasswordExpired, Unavailable.
         """
         address = normalise_email(email)
         settings = await self.settings.current()
+        _require_email(settings)
         async with self._attempt(settings, address) as attempt:
             user = await user_by_email(self._store, address)
             encoded = user.get("passwordHash") if user else None
@@ -159,6 +169,7 @@ class AuthService:
                     [
                         Update(USERS, id, set=changed, updated_at=now, guard=is_unchanged),
                         self._sessions.end_all(id),
+                        void_resets(id),
                     ]
                 )
             except (Conflict, Missing):  # changed meanwhile, or the user is gone
@@ -191,6 +202,12 @@ class AuthService:
             return Update(USERS, user_id, set=renewed, guard=all_of(has_password, is_active))
         is_user = Equals(("id",), user_id)
         return Check(USERS, all_of(is_user, has_password, is_active), at_least=1)
+
+
+def _require_email(settings: AuthSettings) -> None:
+    """Raises UnsupportedProvider where signing in by address is switched off (10 §13)."""
+    if not settings.email_enabled:
+        raise UnsupportedProvider
 
 
 def require_admissible(user: dict[str, Any], settings: AuthSettings, now: int) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -53,6 +54,7 @@ LONGEST_TARGET = 64 * 1024
 FIXED_WORDS = frozenset(
     {"auth", "users", "files", "data", "health", "docs", "mcp", "img", "cdn", "storage"}
 )
+_NAVIGATION = re.compile(r"/v1/auth/(?:signup/email/confirm|[^/]+/callback)")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("bkend.http")
@@ -143,6 +145,8 @@ class Application:
 
     async def _route(self, exchange: Exchange, path: str) -> None:
         if not path.startswith("/v1/"):
+            if path.startswith("/auth/"):
+                self._gate.admit_navigation(exchange)
             await self._to_fixed(exchange)
             return
         if exchange.method == "OPTIONS":
@@ -152,6 +156,10 @@ class Application:
         if rest.partition("/")[0] not in FIXED_WORDS:
             await handle_records(exchange, self._door, rest)
         else:
+            if _is_navigation(exchange):
+                self._gate.admit_navigation(exchange)
+                await self._to_fixed(exchange)
+                return
             # Key and rate limit before any fixed endpoint; its token is the endpoint's own matter.
             await self._gate.admit(exchange, data=False, read_token=False)
             await self._to_fixed(exchange)
@@ -237,6 +245,12 @@ class FixedAnswer:
         if self._writer is not None:
             self._writer = None
             await self._exchange.transport.end()
+
+
+def _is_navigation(exchange: Exchange) -> bool:
+    """Whether a browser was sent here, which cannot carry a key (10 §1)."""
+    is_keyless = exchange.method == "GET" and "x-api-key" not in exchange.headers
+    return is_keyless and _NAVIGATION.fullmatch(exchange.path) is not None
 
 
 def _as_json(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

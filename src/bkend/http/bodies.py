@@ -6,12 +6,13 @@ standard library's parser lets half a surrogate pair through, which nothing can 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
 
 from bkend.http.exchange import Exchange
 
@@ -39,3 +40,19 @@ class JsonRoute(APIRoute):
             return await handle(JsonRequest(request, await exchange.body()))
 
         return handle_json
+
+
+class Body(BaseModel):
+    """Nothing is converted: a number, list or object in place of a string is refused."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+def answer(body: Mapping[str, Any], status: int = 200) -> Response:
+    """A JSON answer that nobody stores on the way."""
+    return Response(
+        orjson.dumps(body),
+        status,
+        {"Cache-Control": "no-store"},
+        "application/json; charset=utf-8",
+    )

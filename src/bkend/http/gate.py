@@ -82,6 +82,17 @@ class Gate:
             raise TokenExpired("The API key has expired")
         return key
 
+    def admit_navigation(self, exchange: Exchange) -> None:
+        """A browser that cannot send a key: its address is counted, and the environment is
+        found by the endpoint (10 §1). Raises RateLimited."""
+        if self._buckets is None:
+            return
+        limit = self._buckets.limit.rate
+        left = self._buckets.take("", exchange.address)
+        if left < 0:
+            raise RateLimited(-left, limit)
+        exchange.rate = (limit, left)
+
     def take_token(self, exchange: Exchange, key: Key) -> None:
         """Count the request against its rate limit; raises RateLimited (00 §5)."""
         if self._buckets is None:
