@@ -249,7 +249,7 @@ class FixedAnswer:
 
 def _is_navigation(exchange: Exchange) -> bool:
     """Whether a browser was sent here, which cannot carry a key (10 §1)."""
-    is_keyless = exchange.method == "GET" and "x-api-key" not in exchange.headers
+    is_keyless = exchange.method == "GET" and not exchange.headers.get("x-api-key")
     return is_keyless and _NAVIGATION.fullmatch(exchange.path) is not None
 
 

@@ -85,10 +85,10 @@ def _reset_form(
         f'<form method="post" action="{RESET_PAGE}">{hidden(token=token, email=email)}'
         f'<input type="text" name="username" value="{escape(email)}" autocomplete="username" '
         "hidden readonly>"
-        f'<label for="new">{escape(wording.password_label)}</label>'
+        f'<label for="new">{escape(wording.first_label)}</label>'
         f'<input id="new" name="newPassword" {box} autofocus aria-describedby="hint">'
         f'<p class="hint" id="hint">{escape(hint)}</p>'
-        f'<label for="again">{escape(wording.repeat_label)}</label>'
+        f'<label for="again">{escape(wording.second_label)}</label>'
         f'<input id="again" name="repeated" {box}>'
         f'<button type="submit">{escape(wording.save)}</button></form>'
     )

@@ -13,8 +13,8 @@ class Wording:
     language: str
     reset_title: str
     reset_lead: str
-    password_label: str
-    repeat_label: str
+    first_label: str
+    second_label: str
     save: str
     reset_done: str
     reset_done_lead: str
@@ -49,8 +49,8 @@ ENGLISH = Wording(
     language="en",
     reset_title="Choose a new password",
     reset_lead="For {email}. You will be signed out everywhere.",
-    password_label="New password",
-    repeat_label="Once more",
+    first_label="New password",
+    second_label="Once more",
     save="Save password",
     reset_done="Your password was changed",
     reset_done_lead="Sign in to {project} with the new password.",
@@ -86,8 +86,8 @@ KOREAN = Wording(
     language="ko",
     reset_title="새 비밀번호 설정",
     reset_lead="{email} 계정입니다. 변경하면 모든 기기에서 로그아웃됩니다.",
-    password_label="새 비밀번호",
-    repeat_label="새 비밀번호 확인",
+    first_label="새 비밀번호",
+    second_label="새 비밀번호 확인",
     save="비밀번호 저장",
     reset_done="비밀번호가 변경되었습니다",
     reset_done_lead="새 비밀번호로 {project}에 로그인하세요.",
