@@ -43,11 +43,7 @@ async def letters(store: Store, category: str | None = None) -> list[Letter]:
     """The mails in the outbox, the oldest first."""
     found = await store.find(Find(OUTBOX, descending=False, limit=100))
     documents: list[dict[str, Any]] = orjson.loads(found.items)
-    return [
-        _letter(document)
-        for document in documents
-        if category in (None, document["category"])
-    ]
+    return [_letter(document) for document in documents if category in (None, document["category"])]
 
 
 def _letter(document: dict[str, Any]) -> Letter:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import jwt
+import orjson
 import pytest
 
 from bkend.auth.collections import ACCOUNTS, USERS
@@ -49,8 +50,6 @@ PATH = "/invitations"
 
 async def project(linked: Linked, **fields: Any) -> dict[str, Any]:
     """The body of an invitation to the project."""
-    import orjson
-
     found = await linked.api.served.core.database.control.find(Find(PROJECTS))
     [document] = orjson.loads(found.items)
     to_project = {"resourceType": "project", "resourceId": document["id"], "resourceRole": "admin"}

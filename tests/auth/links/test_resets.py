@@ -182,10 +182,7 @@ async def test_twenty_at_once_replace_the_password_once(linked: Linked) -> None:
     await linked.api.sign_up()
     token = await linked.reset_token()
     answers = await asyncio.gather(
-        *(
-            linked.post(CONFIRM, email=ADA, token=token, newPassword=f"{NEW} {n}")
-            for n in range(20)
-        )
+        *(linked.post(CONFIRM, email=ADA, token=token, newPassword=f"{NEW} {n}") for n in range(20))
     )
     outcomes = Counter((a.status_code, a.json().get("code")) for a in answers)
     assert outcomes == {(200, None): 1, NOT_FOUND: 19}

@@ -201,9 +201,7 @@ async def test_superseded_expired_and_needless_tokens(linked: Linked) -> None:
     assert (answer.status_code, code(answer)) == (400, "auth/already-verified")
 
 
-async def test_a_token_is_of_its_purpose_and_environment(
-    linked: Linked, elsewhere: Linked
-) -> None:
+async def test_a_token_is_of_its_purpose_and_environment(linked: Linked, elsewhere: Linked) -> None:
     await linked.api.sign_up()
     await elsewhere.api.sign_up()
     reset, token = await linked.reset_token(), await token_of(linked)
