@@ -12,6 +12,7 @@ STATUS = {
     "auth/invalid-request": 400,
     "auth/invalid-email": 400,
     "auth/invalid-password-format": 400,
+    "auth/weak-password": 400,
     "auth/same-as-previous-password": 400,
     "auth/magiclink-disabled": 400,
     "auth/unsupported-provider": 400,

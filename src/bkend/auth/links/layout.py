@@ -48,6 +48,8 @@ dl { display: grid; grid-template-columns: auto 1fr; gap: .4rem 1.25rem; margin:
   padding: .9rem 1rem; border: 1px solid var(--line); border-radius: 8px; font-size: .9375rem; }
 dt { color: var(--soft); }
 dd { margin: 0; text-align: right; }
+@media (max-width: 26rem) { main { padding: 1.5rem; } dl { grid-template-columns: 1fr; gap: 0; }
+  dd { margin-bottom: .5rem; text-align: left; } dd:last-child { margin: 0; } }
 .mark { width: 2.75rem; height: 2.75rem; margin: 0 0 1rem; display: grid; place-items: center;
   border-radius: 50%; font-size: 1.375rem; font-weight: 700; color: var(--card);
   background: var(--good); }

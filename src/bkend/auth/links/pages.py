@@ -73,8 +73,10 @@ async def _reset(request: Request) -> Response:
 def _reset_form(
     wording: Wording, email: str, token: str, policy: PasswordPolicy, problem: str
 ) -> str:
-    shown = f'<p class="error" role="alert">{escape(problem)}</p>' if problem else ""
+    shown = f'<p class="error" id="problem" role="alert">{escape(problem)}</p>' if problem else ""
     hint = wording.short.format(count=policy.min_length)
+    rule = f'<p class="hint" id="hint">{escape(hint)}</p>' if hint != problem else ""
+    described = "hint" if rule else "problem"
     box = (
         f'type="password" required autocomplete="new-password" maxlength="{policy.max_length}" '
         f'minlength="{policy.min_length}"'
@@ -86,8 +88,7 @@ def _reset_form(
         f'<input type="text" name="username" value="{escape(email)}" autocomplete="username" '
         "hidden readonly>"
         f'<label for="new">{escape(wording.first_label)}</label>'
-        f'<input id="new" name="newPassword" {box} autofocus aria-describedby="hint">'
-        f'<p class="hint" id="hint">{escape(hint)}</p>'
+        f'<input id="new" name="newPassword" {box} autofocus aria-describedby="{described}">{rule}'
         f'<label for="again">{escape(wording.second_label)}</label>'
         f'<input id="again" name="repeated" {box}>'
         f'<button type="submit">{escape(wording.save)}</button></form>'
