@@ -190,8 +190,11 @@ async def test_a_social_user_has_no_magic_links(linked: Linked) -> None:
 async def test_settings_switch_magic_links_off(
     linked: Linked, path: str, settings: dict[str, Any], expected: str
 ) -> None:
+    token = await linked.magic_token()
     await linked.set(**settings)
     answer = await linked.post(path, **LINK)
+    assert (answer.status_code, code(answer)) == (400, expected)
+    answer = await linked.post("/email/callback", token=token)
     assert (answer.status_code, code(answer)) == (400, expected)
 
 

@@ -6,15 +6,12 @@ owns the project.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from bkend.auth.emails import normalise_email
-from bkend.auth.identity import Identity
 from bkend.auth.links.acceptance import Acceptance
 from bkend.auth.links.addresses import INVITATION_PAGE, with_query
 from bkend.auth.links.collections import INVITATIONS
@@ -24,11 +21,12 @@ from bkend.auth.links.errors import (
     InvitationNotFound,
     NotAllowed,
 )
+from bkend.auth.links.inviting import Inviting, NewInvitation
 from bkend.auth.links.shapes import Invitation, InvitationList, invitation
 from bkend.auth.links.tokens import digest
 from bkend.auth.parts import AuthParts
 from bkend.auth.shapes import session_list
-from bkend.errors import InvalidToken, Unauthorized
+from bkend.errors import InvalidToken
 from bkend.ids import uuid4
 from bkend.store import (
     ALWAYS,
@@ -51,42 +49,6 @@ from bkend.store.documents import decode, format_time
 _DAY_MS = 24 * 60 * 60 * 1000
 _BYTES = 32
 _TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Inviting:
-    """Who calls: the signed-in user, if any, and whether the key is a secret one."""
-
-    identity: Identity | None
-    has_secret_key: bool
-
-    @property
-    def is_admin(self) -> bool:
-        """Whether everything in the environment is theirs to see (10 §1)."""
-        return self.has_secret_key or (self.identity is not None and self.identity.role == "admin")
-
-    def require_anybody(self) -> None:
-        """Raises Unauthorized."""
-        if self.identity is None and not self.has_secret_key:
-            raise Unauthorized
-
-
-@dataclass(frozen=True, slots=True)
-class NewInvitation:
-    """What an admin asks for; checked for its form already."""
-
-    resource_type: str
-    resource_id: str
-    resource_name: str
-    resource_role: str
-    email: str
-    name: str
-    inviter_name: str | None = None
-
-    def pending_key(self, address: str) -> str:
-        """Names address and resource."""
-        text = f"{address}|{self.resource_type}|{self.resource_id}"
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Invitations:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from pydantic import StringConstraints
 
-from bkend.auth.links.invitations import Inviting, NewInvitation
+from bkend.auth.links.inviting import Inviting, NewInvitation
 from bkend.auth.links.shapes import Empty, Invitation, InvitationList
 from bkend.auth.shapes import Message
 from bkend.core import Core

@@ -67,10 +67,7 @@ class MagicLinks:
         self, email: str, callback_url: str, name: str | None, *, may_sign_up: bool
     ) -> Sent:
         settings = await self._parts.settings.current()
-        if not settings.email_enabled:
-            raise UnsupportedProvider
-        if not settings.magic_link_enabled:
-            raise MagicLinkDisabled
+        _require_enabled(settings)
         address = normalise_email(email)
         require_allowed(callback_url, settings, self._parts.environment)
         await self._mails.count("magic_link", address, settings)
@@ -107,12 +104,12 @@ class MagicLinks:
     async def redeem(self, token: str, mfa_code: str | None, client: Client) -> SocialResult:
         """Use a link up: make the user on the first redemption, open a session.
 
-        Raises InvalidToken, TokenExpired, SignupDisabled, AccountBanned, TooManyLoginAttempts,
-        and what `SecondFactor.demand` raises; the token stays good for another code.
+        Raises UnsupportedProvider, MagicLinkDisabled, InvalidToken, TokenExpired,
+        SignupDisabled, AccountBanned, TooManyLoginAttempts, and what `SecondFactor.demand`
+        raises; the token stays good for another code.
         """
         settings = await self._parts.settings.current()
-        if not (settings.email_enabled and settings.magic_link_enabled):
-            raise InvalidToken
+        _require_enabled(settings)
         for _ in range(_TRIES):
             held = await self._mails.tokens.find(token, "magic_link")
             if held is None:
@@ -186,3 +183,11 @@ class MagicLinks:
         stamp = {"emailVerified": format_time(now)}
         seen = Update(USERS, user["id"], set=stamp, updated_at=now, guard=is_theirs)
         return {**user, **stamp, "updatedAt": format_time(now)}, seen
+
+
+def _require_enabled(settings: AuthSettings) -> None:
+    """Raises UnsupportedProvider, MagicLinkDisabled (10 §13)."""
+    if not settings.email_enabled:
+        raise UnsupportedProvider
+    if not settings.magic_link_enabled:
+        raise MagicLinkDisabled
