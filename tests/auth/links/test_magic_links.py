@@ -159,7 +159,9 @@ async def test_a_link_is_of_its_environment(linked: Linked, elsewhere: Linked) -
 async def test_a_link_for_a_user_who_has_gone_makes_no_new_one(linked: Linked) -> None:
     made = await linked.api.sign_up()
     token = await linked.magic_token()
-    await linked.api.store.commit([Delete(USERS, made["user"]["id"])])
+    [account] = await linked.stored(ACCOUNTS)
+    gone = [Delete(USERS, made["user"]["id"]), Delete(ACCOUNTS, account["id"])]
+    await linked.api.store.commit(gone)
     answer = await linked.post("/email/callback", token=token)
     assert (answer.status_code, code(answer)) == (401, "auth/invalid-token")
 

@@ -107,6 +107,7 @@ class Invitations:
                     "inviterName": inviter_name or "",
                     "resourceName": wanted.resource_name,
                     "inviteLink": with_query(page, token=token, email=address),
+                    "token": token,
                 },
             )
             try:
