@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -26,6 +25,7 @@ from bkend.errors import (
 from bkend.http.addresses import Network
 from bkend.http.exchange import Exchange
 from bkend.http.gate import Background, Gate
+from bkend.http.keyless import needs_no_key, versioned
 from bkend.http.metrics import Metrics
 from bkend.http.transports import (
     AsgiApp,
@@ -54,7 +54,6 @@ LONGEST_TARGET = 64 * 1024
 FIXED_WORDS = frozenset(
     {"auth", "users", "files", "data", "health", "docs", "mcp", "img", "cdn", "storage"}
 )
-_NAVIGATION = re.compile(r"/v1/auth/(?:signup/email/confirm|[^/]+/callback)")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("bkend.http")
@@ -144,9 +143,11 @@ class Application:
             )
 
     async def _route(self, exchange: Exchange, path: str) -> None:
+        if path.startswith("/auth/"):
+            path = exchange.path = versioned(path)
         if not path.startswith("/v1/"):
-            if path.startswith("/auth/"):
-                self._gate.admit_navigation(exchange)
+            if path.startswith("/auth/"):  # the hosted pages of mailed links
+                self._gate.admit_without_key(exchange)
             await self._to_fixed(exchange)
             return
         if exchange.method == "OPTIONS":
@@ -156,18 +157,18 @@ class Application:
         if rest.partition("/")[0] not in FIXED_WORDS:
             await handle_records(exchange, self._door, rest)
         else:
-            if _is_navigation(exchange):
-                self._gate.admit_navigation(exchange)
-                await self._to_fixed(exchange)
-                return
             # Key and rate limit before any fixed endpoint; its token is the endpoint's own matter.
-            await self._gate.admit(exchange, data=False, read_token=False)
+            if needs_no_key(exchange.method, path) and not exchange.headers.get("x-api-key"):
+                self._gate.admit_without_key(exchange)
+            else:
+                await self._gate.admit(exchange, data=False, read_token=False)
             await self._to_fixed(exchange)
 
     async def _to_fixed(self, exchange: Exchange) -> None:
         """Hand the request to FastAPI and add the common headers to its answer."""
         scope = exchange.transport.asgi_scope()
         scope["bkend.exchange"] = exchange
+        scope["path"] = exchange.path
         if exchange.path.startswith("/v1/"):
             scope["headers"] = _as_json(scope["headers"])
         answer = FixedAnswer(exchange)
@@ -245,12 +246,6 @@ class FixedAnswer:
         if self._writer is not None:
             self._writer = None
             await self._exchange.transport.end()
-
-
-def _is_navigation(exchange: Exchange) -> bool:
-    """Whether a browser was sent here, which cannot carry a key (10 §1)."""
-    is_keyless = exchange.method == "GET" and not exchange.headers.get("x-api-key")
-    return is_keyless and _NAVIGATION.fullmatch(exchange.path) is not None
 
 
 def _as_json(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
