@@ -12,6 +12,9 @@ from starlette.types import Receive, Scope, Send
 from bkend import __version__
 from bkend.auth.api import router as auth_router
 from bkend.auth.errors import invalid_request
+from bkend.auth.links.api import router as links_router
+from bkend.auth.links.invitations_api import router as invitations_router
+from bkend.auth.links.pages import routes as link_pages
 from bkend.auth.mfa.api import router as mfa_router
 from bkend.client.routes import routes as client_routes
 from bkend.console.routes import routes as console_routes
@@ -70,7 +73,10 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     app.state.core = core
     app.include_router(auth_router)
     app.include_router(mfa_router)
+    app.include_router(links_router)  # its email/callback before the providers' own
+    app.include_router(invitations_router)
     app.include_router(manage_router)
+    app.router.routes.extend(link_pages)
     app.router.routes.extend(client_routes)
     app.router.routes.extend(console_routes)
     app.router.routes.extend(docs_routes)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from bkend.auth import collections as auth_collections
 from bkend.auth.identity import Identities
+from bkend.auth.links import collections as link_collections
+from bkend.auth.links.addresses import server_address
+from bkend.auth.links.service import Links
 from bkend.auth.mfa import collections as mfa_collections
 from bkend.auth.mfa.service import Mfa
 from bkend.auth.parts import AuthParts
@@ -42,6 +45,7 @@ from bkend.tables.service import Tables
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
     *mfa_collections.COLLECTIONS,
+    *link_collections.COLLECTIONS,
     *mail_collections.COLLECTIONS,
     *table_models.COLLECTIONS,
 )
@@ -154,11 +158,14 @@ async def open_core(
             tables = Tables(store, clock)
             mail = Mail(store, state, clock, delivery)
             delivery.attach(mail.outbox)
-            parts = AuthParts.on(store, clock, state, tokens, hasher, sealer, mail)
+            parts = AuthParts.on(
+                store, clock, state, tokens, hasher, sealer, mail, server_address(settings)
+            )
             mfa = Mfa(parts)
             return EnvironmentServices(
                 identities=Identities(tokens, store, state, clock),
                 auth=AuthService(parts, mfa),
+                links=Links(parts, mfa),
                 mfa=mfa,
                 mail=mail,
                 tables=tables,

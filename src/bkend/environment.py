@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from bkend.auth.identity import Identities
+from bkend.auth.links.service import Links
 from bkend.auth.mfa.service import Mfa
 from bkend.auth.service import AuthService
 from bkend.mail.service import Mail
@@ -22,6 +23,7 @@ class EnvironmentServices:
     identities: Identities
     auth: AuthService
     mfa: Mfa
+    links: Links
     mail: Mail
     tables: Tables
     design: Design

@@ -15,6 +15,7 @@ import pytest_asyncio
 from bkend.app import build_app
 from bkend.auth.collections import COLLECTIONS
 from bkend.auth.identity import Identities, Identity
+from bkend.auth.links.collections import COLLECTIONS as LINK_COLLECTIONS
 from bkend.auth.mfa.collections import COLLECTIONS as MFA_COLLECTIONS
 from bkend.auth.mfa.service import Mfa
 from bkend.auth.parts import AuthParts
@@ -128,7 +129,7 @@ async def store(tmp_path: Path, database_url: str | None) -> AsyncIterator[Store
         await empty(database_url)
     database = await open_engine(database_url, tmp_path / "store", serving=True)
     opened = await database.environment("env_dev")
-    await opened.define(*COLLECTIONS, *MFA_COLLECTIONS, *MAIL_COLLECTIONS)
+    await opened.define(*COLLECTIONS, *LINK_COLLECTIONS, *MFA_COLLECTIONS, *MAIL_COLLECTIONS)
     yield opened
     await database.close()
 

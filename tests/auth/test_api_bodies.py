@@ -103,25 +103,6 @@ async def test_malformed_address_has_its_own_code(any_api: Api, path: str, email
     assert code(answer) == "auth/invalid-email"
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        (
-            "/email/signup",
-            {"method": "magiclink", "email": "a@b.co", "callbackUrl": "https://b.co"},
-        ),
-        (
-            "/email/signin",
-            {"method": "magiclink", "email": "a@b.co", "callbackUrl": "https://b.co"},
-        ),
-    ],
-)
-async def test_magic_links_are_not_available(any_api: Api, path: str, body: dict[str, Any]) -> None:
-    answer = await any_api.call("POST", path, json=body)
-    assert answer.status_code == 400
-    assert code(answer) == "auth/magiclink-disabled"
-
-
 async def test_short_password_names_the_rule(api: Api) -> None:
     answer = await api.call("POST", "/email/signup", json={**SIGN_UP, "password": "short"})
     assert answer.status_code == 400

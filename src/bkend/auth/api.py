@@ -2,61 +2,95 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import (
     AliasChoices,
-    BeforeValidator,
+    Discriminator,
     Field,
     StringConstraints,
-    model_validator,
+    Tag,
 )
 
-from bkend.auth.errors import MagicLinkDisabled, UserNotFound
+from bkend.auth.errors import BY_LINK, BY_PASSWORD, UserNotFound
 from bkend.auth.identity import Identity, UserGone
-from bkend.auth.sessions import Client
+from bkend.auth.links.shapes import Sent
 from bkend.auth.shapes import AuthResult, AuthUser, Message, SessionList, TokenPair
 from bkend.http.bodies import Body as _Body
 from bkend.http.bodies import JsonRoute
 from bkend.http.bodies import answer as _answer
-from bkend.http.dependencies import REFUSALS, CurrentAuth, CurrentExchange, SignedIn, signed_in
+from bkend.http.dependencies import (
+    REFUSALS,
+    CurrentAuth,
+    CurrentClient,
+    CurrentExchange,
+    CurrentLinks,
+    FromOne,
+    SignedIn,
+    signed_in,
+)
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=REFUSALS)
 
 _LARGEST_PAGE = 100
 
 
+_Name = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$"
+    ),
+]
+
+
 class _Credentials(_Body):
-    method: Literal["password"] = "password"
+    method: Literal["password", "magiclink"] = "password"
     email: str
     password: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_magic_links(cls, value: Any) -> Any:
-        if isinstance(value, dict) and value.get("method") == "magiclink":
-            raise MagicLinkDisabled
-        return value
 
 
 class SignUp(_Credentials):
     """A new user. Other fields, such as `role`, are ignored."""
 
-    name: Annotated[
-        str,
-        StringConstraints(
-            strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$"
-        ),
-    ] = Field(validation_alias=AliasChoices("name", "displayName"))
+    name: _Name = Field(validation_alias=AliasChoices("name", "displayName"))
 
 
 class SignIn(_Credentials):
     """An address, its password, and the code of a user with a second factor."""
 
     mfaCode: str | None = None
+
+
+class SignInByLink(_Body):
+    """An address, and where the mailed link leads."""
+
+    method: Literal["magiclink"]
+    email: str
+    callbackUrl: str
+
+
+class SignUpByLink(SignInByLink):
+    """The same for somebody who may be new."""
+
+    name: _Name | None = Field(default=None, validation_alias=AliasChoices("name", "displayName"))
+
+
+def _method(body: Any) -> str:
+    """Which of two bodies is meant; what is no method is left to the first to refuse."""
+    given = body.get("method") if isinstance(body, dict) else getattr(body, "method", None)
+    return BY_LINK if given == "magiclink" else BY_PASSWORD
+
+
+_SignUp = Annotated[
+    Annotated[SignUp, Tag(BY_PASSWORD)] | Annotated[SignUpByLink, Tag(BY_LINK)],
+    Discriminator(_method),
+]
+_SignIn = Annotated[
+    Annotated[SignIn, Tag(BY_PASSWORD)] | Annotated[SignInByLink, Tag(BY_LINK)],
+    Discriminator(_method),
+]
 
 
 class Refresh(_Body):
@@ -72,22 +106,6 @@ class PasswordChange(_Body):
     newPassword: str
 
 
-def _whole_number(value: object) -> object:
-    """Digits only; everything else is left for Pydantic to refuse."""
-    if isinstance(value, str):
-        return int(value) if re.fullmatch("[0-9]{1,12}", value) else None
-    return value
-
-
-_FromOne = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
-
-
-async def _client(exchange: CurrentExchange) -> Client:
-    """Where the request comes from, as sessions remember it."""
-    user_agent = exchange.headers.get("user-agent")
-    return Client(user_agent or None, exchange.address or None)
-
-
 async def _signed_in_user(exchange: CurrentExchange) -> Identity:
     """As `signed_in`, but a live session without its user is 404."""
     try:
@@ -96,18 +114,24 @@ async def _signed_in_user(exchange: CurrentExchange) -> Identity:
         raise UserNotFound from None
 
 
-_CurrentClient = Annotated[Client, Depends(_client)]
-
-
-@router.post("/email/signup", status_code=201, responses={201: {"model": AuthResult}})
-async def sign_up(body: SignUp, auth: CurrentAuth, client: _CurrentClient) -> Response:
-    """Make a user and sign them in."""
+@router.post("/email/signup", status_code=201, responses={201: {"model": AuthResult | Sent}})
+async def sign_up(
+    body: _SignUp, auth: CurrentAuth, links: CurrentLinks, client: CurrentClient
+) -> Response:
+    """Make a user and sign them in; or mail them a link that does."""
+    if isinstance(body, SignUpByLink):
+        magic = links.magic
+        return _answer(await magic.request_sign_up(body.email, body.callbackUrl, body.name), 201)
     return _answer(await auth.sign_up(body.email, body.password, body.name, client), 201)
 
 
-@router.post("/email/signin", responses={200: {"model": AuthResult}})
-async def sign_in(body: SignIn, auth: CurrentAuth, client: _CurrentClient) -> Response:
-    """Open a session; other sessions of the user stay."""
+@router.post("/email/signin", responses={200: {"model": AuthResult | Sent}})
+async def sign_in(
+    body: _SignIn, auth: CurrentAuth, links: CurrentLinks, client: CurrentClient
+) -> Response:
+    """Open a session, or mail a link that does; other sessions of the user stay."""
+    if isinstance(body, SignInByLink):
+        return _answer(await links.magic.request_sign_in(body.email, body.callbackUrl))
     return _answer(await auth.sign_in(body.email, body.password, client, body.mfaCode))
 
 
@@ -127,7 +151,7 @@ async def me(
 
 @router.get("/sessions", responses={200: {"model": SessionList}})
 async def list_sessions(
-    identity: SignedIn, auth: CurrentAuth, page: _FromOne = 1, limit: _FromOne = 10
+    identity: SignedIn, auth: CurrentAuth, page: FromOne = 1, limit: FromOne = 10
 ) -> Response:
     """The caller's live sessions, newest activity first."""
     return _answer(await auth.list_sessions(identity, page, min(limit, _LARGEST_PAGE)))

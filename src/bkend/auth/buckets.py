@@ -87,7 +87,7 @@ class Buckets:
 
     async def take(self, limit: Limit, key: str) -> Attempt:
         """Count one; raises the limit's refusal when it is reached."""
-        id = hashlib.sha256(f"{limit.kind}|{key}".encode()).hexdigest()
+        id = _id(limit, key)
         while True:
             now = self._clock.now_ms()
             body = await self._store.get(BUCKETS, id)
@@ -135,6 +135,10 @@ class Buckets:
             if not attempt.cleared:
                 await self._give_back(attempt)
 
+    def forget(self, limit: Limit, key: str) -> Operation:
+        """The operation that empties a bucket."""
+        return DeleteWhere(BUCKETS, Equals(("id",), _id(limit, key)))
+
     def drop_expired(self) -> Operation:
         """The operation that removes buckets whose window is over."""
         now = format_time(self._clock.now_ms())
@@ -160,3 +164,7 @@ class Buckets:
             lock, users = self._queues.pop(key)
             if users > 1:
                 self._queues[key] = (lock, users - 1)
+
+
+def _id(limit: Limit, key: str) -> str:
+    return hashlib.sha256(f"{limit.kind}|{key}".encode()).hexdigest()

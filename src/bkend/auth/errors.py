@@ -160,6 +160,10 @@ class TooManyLoginAttempts(BucketFull):
     default_message = "Too many failed sign-ins (429); wait a while and try again"
 
 
+BY_PASSWORD, BY_LINK = "<by password>", "<by link>"
+"""How the two bodies of sign-up and sign-in are told apart; no part of any field's name."""
+
+
 def invalid_request(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
     """The refusal for Pydantic's list of errors. What was sent is never repeated."""
     details = [_detail(error) for error in errors]
@@ -178,6 +182,7 @@ _SENTENCES = {
 
 def _detail(error: Mapping[str, Any]) -> Detail:
     places = [str(place) for place in error["loc"][1:] if not isinstance(place, int)]
+    places = [place for place in places if place not in (BY_PASSWORD, BY_LINK)]
     if error["loc"][0] == "body" and not places:
         return {"field": "body", "message": "The body must be a JSON object"}
     field = ".".join(places) or str(error["loc"][0])

@@ -32,6 +32,8 @@ class AuthParts:
     buckets: Buckets
     sessions: Sessions
     settings: StoredSettings
+    address: str
+    """This server's own, as mails name it: `https://host[:port]`."""
 
     @classmethod
     def on(
@@ -43,6 +45,7 @@ class AuthParts:
         hasher: PasswordHasher,
         sealer: Sealer,
         mail: Mail,
+        address: str = "http://127.0.0.1:8000",
     ) -> AuthParts:
         """The parts on an environment's store."""
         return cls(
@@ -56,6 +59,7 @@ class AuthParts:
             buckets=Buckets(store, clock),
             sessions=Sessions(store, tokens, environment, clock),
             settings=StoredSettings(store, clock),
+            address=address,
         )
 
 

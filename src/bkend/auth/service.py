@@ -22,6 +22,9 @@ from bkend.auth.errors import (
     UnsupportedProvider,
 )
 from bkend.auth.identity import Identity
+from bkend.auth.links.mailing import LinkMails
+from bkend.auth.links.tokens import void_resets
+from bkend.auth.links.verification import Verification
 from bkend.auth.mfa.collections import MFA
 from bkend.auth.mfa.errors import InvalidMfaCode
 from bkend.auth.parts import AuthParts, SecondFactor
@@ -56,6 +59,7 @@ class AuthService:
         self._buckets = parts.buckets
         self._sessions = parts.sessions
         self._second_factor = second_factor
+        self._verification = Verification(parts, LinkMails(parts))
         self.settings = parts.settings
 
     # -- signing up and in ------------------------------------------------------------------
@@ -80,11 +84,14 @@ class AuthService:
         now = self._clock.now_ms()
         id = uuid4()
         fields = new_user(address, name, now, password_hash=encoded)
-        made = [Insert(USERS, id, fields, now, now), email_account(id, address, now)]
+        mail = await self._verification.sign_up_mail(stored_user(id, fields, now), settings)
+        made = [Insert(USERS, id, fields, now, now), email_account(id, address, now), *mail]
         try:
             pair = await self._sessions.open(id, fields["role"], client, settings, made)
         except Duplicate:
             raise EmailAlreadyExists from None
+        if mail:
+            self._verification.sign_up_mailed()
         return {**pair, "user": auth_user(stored_user(id, fields, now))}
 
     async def sign_in(
@@ -172,6 +179,7 @@ class AuthService:
                     [
                         Update(USERS, id, set=changed, updated_at=now, guard=is_unchanged),
                         self._sessions.end_all(id),
+                        void_resets(id),
                     ]
                 )
             except (Conflict, Missing):  # changed meanwhile, or the user is gone

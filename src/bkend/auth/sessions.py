@@ -144,6 +144,22 @@ class Sessions:
             await self._revoke_all(held)
             raise InvalidRefreshToken
 
+    async def switch(
+        self, identity: Identity, organization_id: str, settings: AuthSettings
+    ) -> TokenPair:
+        """The calling session's next pair, whose access tokens carry the claim `org` from now on.
+
+        Raises InvalidToken for a session that has just ended, and TooManyRequests.
+        """
+        while True:
+            body = await self._store.get(SESSIONS, identity.session_id)
+            if body is None:
+                raise InvalidToken
+            held = {**decode(body), "organizationId": organization_id}
+            pair = await self._rotate(held, self._clock.now_ms(), settings)
+            if pair is not None:
+                return pair
+
     async def _rotate(
         self, held: dict[str, Any], now: int, settings: AuthSettings
     ) -> TokenPair | None:
@@ -160,6 +176,7 @@ class Sessions:
             "rotatedAt": format_time(now),
             "lastActivityAt": format_time(now),
             "expiresAt": format_time(expires * 1000),
+            "organizationId": held.get("organizationId"),
             **counted,
         }
         is_current = Equals(("refreshDigest",), held["refreshDigest"])
@@ -169,7 +186,8 @@ class Sessions:
             )
         except (Conflict, Missing):
             return None
-        return self._pair(held["id"], held["userId"], role, refresh, now, settings)
+        organization_id = held.get("organizationId")
+        return self._pair(held["id"], held["userId"], role, refresh, now, settings, organization_id)
 
     async def _repeat(self, held: dict[str, Any], now: int, settings: AuthSettings) -> TokenPair:
         """The refresh token that the last rotation gave, with a new access token.
@@ -190,7 +208,8 @@ class Sessions:
                 break
         else:  # signed with a secret that is not accepted any more
             raise InvalidRefreshToken
-        return self._pair(held["id"], held["userId"], role, refresh, now, settings)
+        organization_id = held.get("organizationId")
+        return self._pair(held["id"], held["userId"], role, refresh, now, settings, organization_id)
 
     async def _revoke_all(self, held: dict[str, Any]) -> None:
         """A used-up token came back: whoever holds the newest one may be a thief."""
@@ -240,7 +259,9 @@ class Sessions:
         refresh_token: str,
         now: int,
         settings: AuthSettings,
+        organization_id: str | None = None,
     ) -> TokenPair:
+        organization: dict[str, Any] = {"org": organization_id} if organization_id else {}
         lifetime = settings.access_token_ttl_seconds
         access_token = self._tokens.sign(
             "access",
@@ -251,6 +272,7 @@ class Sessions:
             issued_at=now // 1000,
             expires_at=now // 1000 + lifetime,
             role=role,
+            **organization,
         )
         return {
             "accessToken": access_token,

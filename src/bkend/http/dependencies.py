@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, NotRequired
 
 from fastapi import Depends, Request
+from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from bkend.auth.identity import Identity
+from bkend.auth.links.service import Links
 from bkend.auth.service import AuthService
+from bkend.auth.sessions import Client
 from bkend.environment import EnvironmentServices
 from bkend.errors import Unauthorized
 from bkend.http.exchange import Exchange
@@ -69,6 +73,11 @@ async def current_auth(exchange: CurrentExchange) -> AuthService:
     return (await current_services(exchange)).auth
 
 
+async def current_links(exchange: CurrentExchange) -> Links:
+    """The links of the key's environment."""
+    return (await current_services(exchange)).links
+
+
 async def signed_in(exchange: CurrentExchange) -> Identity:
     """The user whose token was sent; notes that the session is in use.
 
@@ -84,5 +93,23 @@ async def signed_in(exchange: CurrentExchange) -> Identity:
     return identity
 
 
+async def current_client(exchange: CurrentExchange) -> Client:
+    """Where the request comes from, as sessions remember it."""
+    user_agent = exchange.headers.get("user-agent")
+    return Client(user_agent or None, exchange.address or None)
+
+
+def _whole_number(value: object) -> object:
+    """Digits only; everything else is left for Pydantic to refuse."""
+    if isinstance(value, str):
+        return int(value) if re.fullmatch("[0-9]{1,12}", value) else None
+    return value
+
+
+FromOne = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
+"""The `page` and `limit` of a list."""
+
+CurrentClient = Annotated[Client, Depends(current_client)]
+CurrentLinks = Annotated[Links, Depends(current_links)]
 CurrentAuth = Annotated[AuthService, Depends(current_auth)]
 SignedIn = Annotated[Identity, Depends(signed_in)]
