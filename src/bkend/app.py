@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from bkend import __version__
 from bkend.auth.api import router as auth_router
 from bkend.auth.errors import invalid_request
+from bkend.auth.social.api import router as social_router
 from bkend.client.routes import routes as client_routes
 from bkend.console.routes import routes as console_routes
 from bkend.core import Core
@@ -68,6 +69,7 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     )
     app.state.core = core
     app.include_router(auth_router)
+    app.include_router(social_router)  # last of /v1/auth: `{provider}` stands for any word
     app.include_router(manage_router)
     app.router.routes.extend(client_routes)
     app.router.routes.extend(console_routes)

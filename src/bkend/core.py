@@ -11,6 +11,11 @@ from bkend.auth.identity import Identities
 from bkend.auth.parts import AuthParts
 from bkend.auth.passwords import PasswordHasher
 from bkend.auth.service import AuthService
+from bkend.auth.social import collections as social_collections
+from bkend.auth.social.asking import Asking
+from bkend.auth.social.outbound import Outbound
+from bkend.auth.social.service import Social
+from bkend.auth.social.states import StateSigner
 from bkend.auth.tokens import Tokens
 from bkend.clock import Clock, SystemClock
 from bkend.environment import EnvironmentServices
@@ -34,6 +39,7 @@ from bkend.tables.service import Tables
 
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
+    *social_collections.COLLECTIONS,
     *mail_collections.COLLECTIONS,
     *table_models.COLLECTIONS,
 )
@@ -50,6 +56,7 @@ class Core:
     hierarchy: Hierarchy
     projects: Projects
     environments: Environments[EnvironmentServices]
+    states: StateSigner
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
         """The services of an environment by project slug and name; HierarchyProblem if none."""
@@ -87,11 +94,13 @@ async def open_core(
     clock = clock or SystemClock()
     database = await open_database(settings, serving=serving)
     hasher = PasswordHasher()
+    outbound = Outbound()
     try:
         await define_control(database.control)
         secret = load_secret(settings.data, settings.secret)
         tokens, sealer = Tokens(secret, clock), Sealer(secret)
         record_ids = RecordIds()
+        states, asking = StateSigner(secret), Asking(outbound, clock)
 
         async def build(state: EnvironmentState, store: Store) -> EnvironmentServices:
             missing = [
@@ -107,6 +116,7 @@ async def open_core(
             return EnvironmentServices(
                 identities=Identities(tokens, store, state, clock),
                 auth=AuthService(parts),
+                social=Social(parts, states, asking),
                 mail=mail,
                 tables=tables,
                 design=Design(tables, store, check_filter),
@@ -122,7 +132,9 @@ async def open_core(
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(database.control, clock),
             environments=Environments(database, build),
+            states=states,
         )
     finally:
         hasher.close()
+        await outbound.close()
         await database.close()

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from bkend.auth.identity import Identities
 from bkend.auth.service import AuthService
+from bkend.auth.social.service import Social
 from bkend.mail.service import Mail
 from bkend.manage.environments import OpenEnvironment
 from bkend.records.service import Records
@@ -20,6 +21,7 @@ class EnvironmentServices:
 
     identities: Identities
     auth: AuthService
+    social: Social
     mail: Mail
     tables: Tables
     design: Design

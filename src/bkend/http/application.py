@@ -25,6 +25,7 @@ from bkend.errors import (
 from bkend.http.addresses import Network
 from bkend.http.exchange import Exchange
 from bkend.http.gate import Background, Gate
+from bkend.http.keyless import needs_no_key, versioned
 from bkend.http.metrics import Metrics
 from bkend.http.transports import (
     AsgiApp,
@@ -142,6 +143,8 @@ class Application:
             )
 
     async def _route(self, exchange: Exchange, path: str) -> None:
+        if path.startswith("/auth/"):
+            path = exchange.path = versioned(path)
         if not path.startswith("/v1/"):
             await self._to_fixed(exchange)
             return
@@ -153,13 +156,17 @@ class Application:
             await handle_records(exchange, self._door, rest)
         else:
             # Key and rate limit before any fixed endpoint; its token is the endpoint's own matter.
-            await self._gate.admit(exchange, data=False, read_token=False)
+            if needs_no_key(exchange.method, path) and not exchange.headers.get("x-api-key"):
+                self._gate.admit_without_key(exchange)
+            else:
+                await self._gate.admit(exchange, data=False, read_token=False)
             await self._to_fixed(exchange)
 
     async def _to_fixed(self, exchange: Exchange) -> None:
         """Hand the request to FastAPI and add the common headers to its answer."""
         scope = exchange.transport.asgi_scope()
         scope["bkend.exchange"] = exchange
+        scope["path"] = exchange.path
         if exchange.path.startswith("/v1/"):
             scope["headers"] = _as_json(scope["headers"])
         answer = FixedAnswer(exchange)

@@ -82,12 +82,20 @@ class Gate:
             raise TokenExpired("The API key has expired")
         return key
 
+    def admit_without_key(self, exchange: Exchange) -> None:
+        """A call that may come without a key (10 §1): counted by its address alone; what it
+        belongs to is the endpoint's own matter. Raises RateLimited."""
+        self._take(exchange, "", exchange.address)
+
     def take_token(self, exchange: Exchange, key: Key) -> None:
         """Count the request against its rate limit; raises RateLimited (00 §5)."""
+        self._take(exchange, key.id, "" if key.is_secret else exchange.address)
+
+    def _take(self, exchange: Exchange, key_id: str, address: str) -> None:
         if self._buckets is None:
             return
         limit = self._buckets.limit.rate
-        left = self._buckets.take(key.id, "" if key.is_secret else exchange.address)
+        left = self._buckets.take(key_id, address)
         if left < 0:
             raise RateLimited(-left, limit)
         exchange.rate = (limit, left)

@@ -21,6 +21,8 @@ Right: TypeAlias = Literal[
     "table:data:create",
     "table:data:update",
     "table:data:delete",
+    "auth:read",
+    "auth:update",
 ]
 
 _MEMBER = frozenset[Right](
@@ -34,9 +36,10 @@ _MEMBER = frozenset[Right](
         "table:data:create",
         "table:data:update",
         "table:data:delete",
+        "auth:read",
     }
 )
-_ADMIN = _MEMBER | frozenset[Right]({"project:update"})
+_ADMIN = _MEMBER | frozenset[Right]({"project:update", "auth:update"})
 RIGHTS: dict[str, frozenset[Right]] = {
     "owner": _ADMIN,
     "admin": _ADMIN,
