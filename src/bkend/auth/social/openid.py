@@ -122,9 +122,9 @@ def granted(provider: Provider, answer: ProviderAnswer) -> dict[str, Any]:
     tokens = answer.object
     error = tokens.get("error")
     if error is not None:
-        known = error if isinstance(error, str) and error.isidentifier() else "unreadable"
-        log.warning("provider refuses a code", provider=provider.name, error=known[:64])
-        raise InvalidOAuthCode if error in _REJECTED else OAuthCallbackFailed
+        known = error[:64] if isinstance(error, str) and error.isidentifier() else "unreadable"
+        log.warning("provider refuses a code", provider=provider.name, error=known)
+        raise InvalidOAuthCode if known in _REJECTED else OAuthCallbackFailed
     access_token = tokens.get("access_token")
     if answer.status != 200 or not isinstance(access_token, str) or not access_token:
         raise ProviderUnreachable(f"token endpoint: status {answer.status}, no access token")
