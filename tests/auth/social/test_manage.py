@@ -105,42 +105,41 @@ async def test_any_openid_provider_goes_by_a_name_of_its_own(tenant: Tenant) -> 
     assert await tenant.refused("DELETE", GOOGLE) == (400, "auth/oauth-not-configured")
 
 
-@pytest.mark.parametrize("name", ["email", "mfa", "me", "Acme", "a", "1a", "a_b", "a" * 33, "é1"])
-async def test_names_that_mean_something_else_are_refused(tenant: Tenant, name: str) -> None:
+async def test_names_that_mean_something_else_are_refused(tenant: Tenant) -> None:
     body = {**CLIENT, "issuer": "https://id.acme.example"}
-    found = await tenant.refused("PUT", f"{AUTH}/providers/oauth/{name}", body)
-    assert found == (400, "auth/unsupported-provider")
+    for name in ["email", "mfa", "me", "Acme", "a", "1a", "a_b", "a" * 33, "é1"]:
+        found = await tenant.refused("PUT", f"{AUTH}/providers/oauth/{name}", body)
+        assert found == (400, "auth/unsupported-provider"), name
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"clientId": 7}, "clientId"),
-        ({"clientId": ""}, "clientId"),
-        ({"clientId": "a\nb"}, "clientId"),
-        ({"clientSecret": ["x"]}, "clientSecret"),
-        ({"enabled": "yes"}, "enabled"),
-        ({"scopes": "openid"}, "scopes"),
-        ({"scopes": ["email"]}, "scopes"),
-        ({"scopes": ["openid", "a b"]}, "scopes"),
-        ({"additionalClientIds": [1]}, "additionalClientIds"),
-        ({"redirectUri": "/callback"}, "redirectUri"),
-        ({"redirectUri": "https://x.example/#f"}, "redirectUri"),
-        ({"issuer": "http://id.acme.example"}, "issuer"),
-        ({"issuer": "https://u:p@id.acme.example"}, "issuer"),
-        ({"issuer": "file:///etc/passwd"}, "issuer"),
-        ({"issuer": "https://id.acme.example?x=1"}, "issuer"),
-        ({"baseUrl": "https://github.example"}, "baseUrl"),
-        ({"client_id": "x"}, "client_id"),
-        ([], "body"),
-    ],
-    ids=str,
-)
-async def test_a_malformed_field_is_named(tenant: Tenant, body: Any, field: str) -> None:
-    sent = CLIENT | body if isinstance(body, dict) else body
-    answer = await tenant.call("PUT", GOOGLE, sent)
-    assert (answer.status, answer.json()["code"]) == (400, "common/invalid-parameters")
-    assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
+MALFORMED: list[tuple[Any, str]] = [
+    ({"clientId": 7}, "clientId"),
+    ({"clientId": ""}, "clientId"),
+    ({"clientId": "a\nb"}, "clientId"),
+    ({"clientSecret": ["x"]}, "clientSecret"),
+    ({"enabled": "yes"}, "enabled"),
+    ({"scopes": "openid"}, "scopes"),
+    ({"scopes": ["email"]}, "scopes"),
+    ({"scopes": ["openid", "a b"]}, "scopes"),
+    ({"additionalClientIds": [1]}, "additionalClientIds"),
+    ({"redirectUri": "/callback"}, "redirectUri"),
+    ({"redirectUri": "https://x.example/#f"}, "redirectUri"),
+    ({"issuer": "http://id.acme.example"}, "issuer"),
+    ({"issuer": "https://u:p@id.acme.example"}, "issuer"),
+    ({"issuer": "file:///etc/passwd"}, "issuer"),
+    ({"issuer": "https://id.acme.example?x=1"}, "issuer"),
+    ({"baseUrl": "https://github.example"}, "baseUrl"),
+    ({"client_id": "x"}, "client_id"),
+    ([], "body"),
+]
+
+
+async def test_a_malformed_field_is_named(tenant: Tenant) -> None:
+    for body, field in MALFORMED:
+        sent = CLIENT | body if isinstance(body, dict) else body
+        answer = await tenant.call("PUT", GOOGLE, sent)
+        assert (answer.status, answer.json()["code"]) == (400, "common/invalid-parameters"), body
+        assert [d["field"] for d in answer.json()["error"]["details"]] == [field]
     assert (await tenant.ok("GET", GOOGLE))["clientId"] is None
 
 
@@ -217,35 +216,32 @@ async def test_the_settings_go_by_their_flat_names_or_in_sections(tenant: Tenant
     ] == urls
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "field"),
-    [
-        ("settings", {"accessTokenTtl": 60}, "accessTokenTtl"),
-        ("settings", {"accessTokenTtlSeconds": 0}, "accessTokenTtlSeconds"),
-        ("settings", {"accessTokenTtlSeconds": "60"}, "accessTokenTtlSeconds"),
-        ("settings", {"passwordPolicy.minLength": 6}, "passwordPolicy.minLength"),
-        ("settings", {"rateLimits": {"off": True}}, "rateLimits.off"),
-        ("settings", {"userListing": "none"}, "userListing"),
-        ("settings", {"allowedRedirectUrls": ["javascript:alert(1)"]}, "allowedRedirectUrls"),
-        ("settings", [], "body"),
-        ("providers/email", {"allowSignup": False}, "allowSignup"),
-        ("providers/email", {"passwordPolicy": 8}, "passwordPolicy"),
-        ("providers/email", {"passwordPolicy": {"min": 8}}, "passwordPolicy.min"),
-        ("providers/email", {"passwordPolicy": {"minLength": 5}}, "passwordPolicy.minLength"),
-        ("providers/email", {"magicLinkExpirationMinutes": 1441}, "magicLinkExpirationMinutes"),
-        ("providers/email", {"enabled": 1}, "enabled"),
-    ],
-    ids=str,
-)
-async def test_a_setting_that_is_not_allowed_is_named_and_changes_nothing(
-    tenant: Tenant, path: str, body: Any, field: str
-) -> None:
-    before = await tenant.ok("GET", f"{AUTH}/{path}")
-    sent = {"mfaAvailable": False, **body} if path == "settings" and body else body
-    answer = await tenant.call("PUT", f"{AUTH}/{path}", sent)
-    assert (answer.status, answer.json()["code"]) == (400, "common/invalid-parameters")
-    assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
-    assert await tenant.ok("GET", f"{AUTH}/{path}") == before
+NOT_ALLOWED: list[tuple[str, Any, str]] = [
+    ("settings", {"accessTokenTtl": 60}, "accessTokenTtl"),
+    ("settings", {"accessTokenTtlSeconds": 0}, "accessTokenTtlSeconds"),
+    ("settings", {"accessTokenTtlSeconds": "60"}, "accessTokenTtlSeconds"),
+    ("settings", {"passwordPolicy.minLength": 6}, "passwordPolicy.minLength"),
+    ("settings", {"rateLimits": {"off": True}}, "rateLimits.off"),
+    ("settings", {"userListing": "none"}, "userListing"),
+    ("settings", {"allowedRedirectUrls": ["javascript:alert(1)"]}, "allowedRedirectUrls"),
+    ("settings", [], "body"),
+    ("providers/email", {"allowSignup": False}, "allowSignup"),
+    ("providers/email", {"passwordPolicy": 8}, "passwordPolicy"),
+    ("providers/email", {"passwordPolicy": {"min": 8}}, "passwordPolicy.min"),
+    ("providers/email", {"passwordPolicy": {"minLength": 5}}, "passwordPolicy.minLength"),
+    ("providers/email", {"magicLinkExpirationMinutes": 1441}, "magicLinkExpirationMinutes"),
+    ("providers/email", {"enabled": 1}, "enabled"),
+]
+
+
+async def test_a_setting_that_is_not_allowed_is_named_and_changes_nothing(tenant: Tenant) -> None:
+    for path, body, field in NOT_ALLOWED:
+        before = await tenant.ok("GET", f"{AUTH}/{path}")
+        sent = {"mfaAvailable": False, **body} if path == "settings" and body else body
+        answer = await tenant.call("PUT", f"{AUTH}/{path}", sent)
+        assert (answer.status, answer.json()["code"]) == (400, "common/invalid-parameters"), body
+        assert [d["field"] for d in answer.json()["error"]["details"]] == [field]
+        assert await tenant.ok("GET", f"{AUTH}/{path}") == before
 
 
 async def test_the_openapi_document_describes_these_calls(tenant: Tenant) -> None:

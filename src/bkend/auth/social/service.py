@@ -138,10 +138,13 @@ class Social:
     async def _admit(
         self, identity: ProviderIdentity, settings: AuthSettings, client: Client
     ) -> SocialResult:
+        # In this order: a first sign-in at the same moment brings user and account together, so
+        # whoever sees its user also sees its account.
+        namesake = await user_by_email(self._store, identity.email)
         account = await self._account(identity)
         if account is not None:
             return await self._admit_known(account, identity, settings, client)
-        if await user_by_email(self._store, identity.email) is not None:
+        if namesake is not None:
             raise AccountExistsDifferentProvider
         if not settings.allow_signup:
             raise SignupDisabled

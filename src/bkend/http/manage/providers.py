@@ -119,8 +119,10 @@ async def _update(room: Room, changes: Mapping[str, Any]) -> AuthSettings:
     try:
         return await room.services.auth.settings.update(changes)
     except AuthSettingProblem as problem:
-        named = next((name for name in changes if str(problem).startswith(name)), "body")
-        raise _invalid(named, str(problem)) from None
+        sentence = str(problem).removeprefix("email.")  # is `enabled` in the body
+        names = [name.removeprefix("email.") for name in changes]
+        named = next((name for name in names if sentence.startswith(name)), "body")
+        raise _invalid(named, sentence) from None
 
 
 def _invalid(field: str, message: str) -> InvalidParameters:
