@@ -227,6 +227,9 @@ async def test_whether_an_account_exists(api: Api, oidc: OidcProvider) -> None:
         (("oauth", "acme", "ada"), True),
         (("oauth", "acme", "eve"), False),
         (("oauth", "google", "ada"), False),
+        (("oauth", "acme", "ada\x00"), False),
+        (("oauth", "acme", "ädä"), False),
+        (("credentials", "email", "me@x.example\x00"), False),
     ):
         answer = await check(api, *question)
         expected = {"exists": True, "type": question[0], "provider": question[1]}

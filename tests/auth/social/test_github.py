@@ -125,6 +125,8 @@ SECOND = [{"email": "o@x.example", "primary": False, "verified": True}]
         {TOKEN: {"body": {"access_token": ""}}},
         {TOKEN: {"body": {"access_token": None}}},
         {TOKEN: {"body": {"access_token": 7}}},
+        {TOKEN: {"body": {"access_token": "gh\nX: y"}}},
+        {TOKEN: {"body": {"access_token": "é"}}},
         {TOKEN: {"body": []}},
         {TOKEN: {"raw": "access_token=gho_x&token_type=bearer"}},
         {TOKEN: {"raw": ""}},

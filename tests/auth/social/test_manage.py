@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -154,10 +155,25 @@ async def test_only_a_complete_provider_is_switched_on(tenant: Tenant) -> None:
     assert found == (400, "common/invalid-parameters")
 
 
-async def test_what_a_read_shows_may_be_sent_back(tenant: Tenant) -> None:
+async def test_what_a_read_shows_may_be_sent_back(opened: InProcess, tenant: Tenant) -> None:
     await tenant.ok("PUT", GOOGLE, CLIENT)
     shown = await tenant.ok("GET", GOOGLE)
     assert await tenant.ok("PUT", GOOGLE, shown) == shown
+    services = await opened.core.environment("app", "dev")
+    assert (await services.social.providers.find("google")).redirect_uri is None
+
+
+async def test_changes_at_the_same_moment_are_all_kept(tenant: Tenant) -> None:
+    await tenant.ok("PUT", GOOGLE, CLIENT)
+    await asyncio.gather(
+        tenant.ok("PUT", GOOGLE, {"scopes": ["openid", "email"]}),
+        tenant.ok("PUT", GOOGLE, {"additionalClientIds": ["android"]}),
+        tenant.ok("PUT", GOOGLE, {"clientId": "new"}),
+        tenant.ok("PUT", GOOGLE, {"enabled": False}),
+    )
+    found = await tenant.ok("GET", GOOGLE)
+    assert (found["clientId"], found["enabled"]) == ("new", False)
+    assert (found["scopes"], found["additionalClientIds"]) == (["openid", "email"], ["android"])
 
 
 # -- e-mail and settings --------------------------------------------------------------------

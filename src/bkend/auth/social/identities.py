@@ -44,7 +44,7 @@ def provider_identity(
     *, provider: str, issuer: str, subject: str, email: Any, name: Any, image: Any
 ) -> ProviderIdentity:
     """The identity, for a verified address; raises OAuthCallbackFailed for what cannot be one."""
-    if not 0 < len(subject) <= _LONGEST_SUBJECT:
+    if not is_subject(subject):
         raise OAuthCallbackFailed("The provider did not say who this is")
     if not isinstance(email, str):
         raise no_verified_address()
@@ -60,6 +60,11 @@ def provider_identity(
         name=_name(name) or address.partition("@")[0],
         image=_image(image),
     )
+
+
+def is_subject(text: str) -> bool:
+    """Whether a provider can have given this as the id of somebody."""
+    return 0 < len(text) <= _LONGEST_SUBJECT and text.isascii() and text.isprintable()
 
 
 def no_verified_address() -> OAuthCallbackFailed:

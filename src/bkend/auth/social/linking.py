@@ -19,7 +19,7 @@ from bkend.auth.social.errors import (
     LastAuthMethod,
     UnsupportedProvider,
 )
-from bkend.auth.social.identities import ProviderIdentity
+from bkend.auth.social.identities import ProviderIdentity, is_subject
 from bkend.auth.social.providers import Providers
 from bkend.auth.social.shapes import Account, AccountCheck, AccountList, account
 from bkend.errors import InvalidToken, Unauthorized
@@ -144,6 +144,8 @@ class LinkedAccounts:
             raise UnsupportedProvider
         if type == "oauth":
             await self._providers.find(provider)
+            if not is_subject(account_id):
+                return {"exists": False}
         else:
             try:
                 account_id = normalise_email(account_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus
@@ -24,6 +25,7 @@ from bkend.clock import Clock
 _REJECTED = frozenset(
     {"invalid_grant", "invalid_request", "bad_verification_code", "redirect_uri_mismatch"}
 )
+_TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +128,7 @@ def granted(provider: Provider, answer: ProviderAnswer) -> dict[str, Any]:
         log.warning("provider refuses a code", provider=provider.name, error=known)
         raise InvalidOAuthCode if known in _REJECTED else OAuthCallbackFailed
     access_token = tokens.get("access_token")
-    if answer.status != 200 or not isinstance(access_token, str) or not access_token:
+    is_token = isinstance(access_token, str) and _TOKEN.match(access_token)
+    if answer.status != 200 or not is_token:
         raise ProviderUnreachable(f"token endpoint: status {answer.status}, no access token")
     return tokens

@@ -41,6 +41,7 @@ class Outbound:
         self._seconds = seconds
         self._largest = largest
         self._client: httpx.AsyncClient | None = None
+        self._opening = asyncio.Lock()
 
     async def get_json(self, url: str, headers: Mapping[str, str] | None = None) -> ProviderAnswer:
         """GET; raises ProviderUnreachable."""
@@ -73,10 +74,11 @@ class Outbound:
             **(headers or {}),
         }
         auth = httpx.BasicAuth(*credentials) if credentials else None
+        client = await self._opened()
         try:
             async with (
                 asyncio.timeout(self._seconds),
-                self._opened().stream(
+                client.stream(
                     method, url, headers=sent, data=dict(form) if form else None, auth=auth
                 ) as answer,
             ):
@@ -99,11 +101,15 @@ class Outbound:
             parts.append(part)
         return b"".join(parts)
 
-    def _opened(self) -> httpx.AsyncClient:
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                follow_redirects=False,
-                timeout=httpx.Timeout(self._seconds, connect=_CONNECT_SECONDS),
-                limits=httpx.Limits(max_connections=50, max_keepalive_connections=10),
-            )
-        return self._client
+    async def _opened(self) -> httpx.AsyncClient:
+        async with self._opening:
+            if self._client is None:
+                # Reading the certificates takes long enough to be felt by other requests.
+                context = await asyncio.to_thread(httpx.create_ssl_context)
+                self._client = httpx.AsyncClient(
+                    verify=context,
+                    follow_redirects=False,
+                    timeout=httpx.Timeout(self._seconds, connect=_CONNECT_SECONDS),
+                    limits=httpx.Limits(max_connections=50, max_keepalive_connections=10),
+                )
+            return self._client

@@ -22,10 +22,22 @@ from bkend.auth.social.configuration import (
 from bkend.auth.social.errors import OAuthNotConfigured, UnsupportedProvider
 from bkend.documents_cache import DocumentCache
 from bkend.sealing import Unsealable
-from bkend.store import Conflict, Delete, Duplicate, Equals, Find, Insert, Missing, Update
+from bkend.store import (
+    Conflict,
+    Delete,
+    Duplicate,
+    Equals,
+    Find,
+    Insert,
+    Missing,
+    Operation,
+    Update,
+    all_of,
+)
 from bkend.store.documents import decode
 
 _MOST = 100
+_TOGETHER = ("enabled", "clientId", "clientSecret", "issuer")
 
 log = structlog.get_logger(__name__)
 
@@ -106,16 +118,17 @@ class Providers:
     async def _write(self, held: Provider | None, found: Provider) -> bool:
         """False when somebody else wrote meanwhile."""
         now = self._clock.now_ms()
-        document = found.document
+        operation: Operation
+        if held is None:
+            operation = Insert(PROVIDERS, found.name, found.document, now, now)
+        else:
+            before, after = held.document, found.document
+            # Only what changes is written, if what makes the provider usable is as it was read.
+            changed = {field: value for field, value in after.items() if value != before[field]}
+            guard = all_of(*[Equals((field,), before[field]) for field in _TOGETHER])
+            operation = Update(PROVIDERS, found.name, set=changed, updated_at=now, guard=guard)
         try:
-            if held is None:
-                await self._store.commit([Insert(PROVIDERS, found.name, document, now, now)])
-            else:
-                # A secret is sealed anew each time, so equal secrets mean nobody replaced it.
-                same = Equals(("clientSecret",), held.sealed_secret)
-                await self._store.commit(
-                    [Update(PROVIDERS, found.name, set=document, updated_at=now, guard=same)]
-                )
+            await self._store.commit([operation])
         except (Duplicate, Conflict, Missing):
             return False
         return True

@@ -77,6 +77,8 @@ async def update_oauth_provider(
     The first time switches it on, unless `enabled` is false.
     """
     changes = await _read_object(exchange)
+    if changes.get("redirectUri") == callback_url(request, provider):
+        changes["redirectUri"] = None  # as reads show it: it follows this server's address
     try:
         found = await room.services.social.providers.update(provider, changes)
     except ProviderProblem as problem:
