@@ -89,6 +89,19 @@ async def test_a_browser_goes_there_and_back_with_pkce(api: Api, scripted: Scrip
     assert form["redirect_uri"] == asked["redirect_uri"]
 
 
+async def test_a_state_is_used_up_even_where_codes_are_not(api: Api, scripted: Scripted) -> None:
+    """This provider takes the same code again and again; the state is what is good once."""
+    back = f"/auth/github/callback?code=c0de&state={query_of(await begin(api, 'github'))['state']}"
+    answers = await asyncio.gather(*[come_back(api, back) for _ in range(6)])
+    told = [outcome_of(answer) for answer in [*answers, await come_back(api, back)]]
+    assert sorted("accessToken" in one for one in told) == [False] * 6 + [True]
+    assert {one["error"] for one in told if "error" in one} == {"auth/invalid-oauth-code"}
+    assert len(scripted.calls(TOKEN)) == 1
+    late = f"/auth/github/callback?code=c0de&state={query_of(await begin(api, 'github'))['state']}"
+    api.clock.advance(601)
+    assert outcome_of(await come_back(api, late))["error"] == "auth/invalid-oauth-code"
+
+
 async def test_the_id_is_the_person_whatever_the_name(api: Api, scripted: Scripted) -> None:
     first = (await post(api)).json()["user"]
     renamed = {USER: {"body": {"id": 583231, "login": "renamed"}}}
