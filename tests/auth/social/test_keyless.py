@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bkend.http.keyless import needs_no_key, versioned
 from tests.asgi import in_process
@@ -44,3 +45,15 @@ async def test_calls_without_a_key_are_counted_by_address(tmp_path: Path) -> Non
 
         assert [await call("203.0.113.7") for _ in range(4)] == [401, 401, 429, 429]
         assert await call("203.0.113.8") == 401
+
+
+async def test_what_a_browser_brings_is_not_logged(tmp_path: Path) -> None:
+    async with in_process(tmp_path / "data", log_level="debug") as opened:
+        with capture_logs() as logs:
+            path, query = "/auth/google/callback", b"code=c0de&state=bks1.st4te.x"
+            await opened.call("GET", path, query=query, key="")
+    assert [(line["path"], line["status"]) for line in logs if line["event"] == "request"] == [
+        ("/v1/auth/google/callback", 401)
+    ]
+    assert "c0de" not in str(logs)
+    assert "st4te" not in str(logs)
