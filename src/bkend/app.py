@@ -16,6 +16,7 @@ from bkend.auth.links.api import router as links_router
 from bkend.auth.links.invitations_api import router as invitations_router
 from bkend.auth.links.pages import routes as link_pages
 from bkend.auth.mfa.api import router as mfa_router
+from bkend.auth.social.api import router as social_router
 from bkend.client.routes import routes as client_routes
 from bkend.console.routes import routes as console_routes
 from bkend.core import Core
@@ -75,6 +76,7 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     app.include_router(mfa_router)
     app.include_router(links_router)  # its email/callback before the providers' own
     app.include_router(invitations_router)
+    app.include_router(social_router)  # last of /v1/auth: `{provider}` stands for any word
     app.include_router(manage_router)
     app.router.routes.extend(link_pages)
     app.router.routes.extend(client_routes)

@@ -16,6 +16,11 @@ from bkend.auth.mfa.service import Mfa
 from bkend.auth.parts import AuthParts
 from bkend.auth.passwords import PasswordHasher
 from bkend.auth.service import AuthService
+from bkend.auth.social import collections as social_collections
+from bkend.auth.social.asking import Asking
+from bkend.auth.social.outbound import Outbound
+from bkend.auth.social.service import Social
+from bkend.auth.social.states import StateSigner
 from bkend.auth.tokens import Tokens
 from bkend.clock import Clock, SystemClock
 from bkend.environment import EnvironmentServices
@@ -46,11 +51,12 @@ ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
     *mfa_collections.COLLECTIONS,
     *link_collections.COLLECTIONS,
+    *social_collections.COLLECTIONS,
     *mail_collections.COLLECTIONS,
     *table_models.COLLECTIONS,
 )
 
-SEALED_FIELDS = (*mfa_collections.SEALED,)
+SEALED_FIELDS = (*mfa_collections.SEALED, *social_collections.SEALED)
 """Where environments keep sealed values: each part names its own, for rotations."""
 
 
@@ -69,6 +75,7 @@ class Core:
     secrets: Rings
     master_secrets: MasterSecrets
     sealed: SealedValues
+    states: StateSigner
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
         """The services of an environment by project slug and name; HierarchyProblem if none."""
@@ -130,6 +137,7 @@ async def open_core(
     clock = clock or SystemClock()
     database = await open_database(settings, serving=serving)
     hasher = PasswordHasher()
+    outbound = Outbound()
     try:
         await define_control(database.control)
         master_secrets = MasterSecrets(
@@ -144,6 +152,7 @@ async def open_core(
         database.control.listen(notice_rotation)
         tokens, sealer = Tokens(secrets, clock), Sealer(secrets)
         record_ids = RecordIds()
+        states, asking = StateSigner(secrets), Asking(outbound, clock)
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
 
@@ -167,6 +176,7 @@ async def open_core(
                 auth=AuthService(parts, mfa),
                 links=Links(parts, mfa),
                 mfa=mfa,
+                social=Social(parts, states, asking),
                 mail=mail,
                 tables=tables,
                 design=Design(tables, store, check_filter),
@@ -186,7 +196,9 @@ async def open_core(
             secrets=secrets,
             master_secrets=master_secrets,
             sealed=SealedValues(database, sealer, SEALED_FIELDS),
+            states=states,
         )
     finally:
         hasher.close()
+        await outbound.close()
         await database.close()

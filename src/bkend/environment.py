@@ -9,6 +9,7 @@ from bkend.auth.identity import Identities
 from bkend.auth.links.service import Links
 from bkend.auth.mfa.service import Mfa
 from bkend.auth.service import AuthService
+from bkend.auth.social.service import Social
 from bkend.mail.service import Mail
 from bkend.manage.environments import OpenEnvironment
 from bkend.records.service import Records
@@ -24,6 +25,7 @@ class EnvironmentServices:
     auth: AuthService
     mfa: Mfa
     links: Links
+    social: Social
     mail: Mail
     tables: Tables
     design: Design

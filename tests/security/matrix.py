@@ -169,6 +169,13 @@ FIXED = [
     _entry("DELETE", f"{_AUTH}/sessions/{{session_id}}", f"{_AUTH}/sessions/none", _LOST),
     _entry("POST", f"{_AUTH}/signout", f"{_AUTH}/signout", _USER, fresh=True),
     _entry("POST", f"{_AUTH}/password/change", f"{_AUTH}/password/change", _MINE, {}),
+    _entry("POST", f"{_AUTH}/{{provider}}/callback", f"{_AUTH}/google/callback", _FORM, {}),
+    _entry("GET", f"{_AUTH}/{{provider}}/callback", f"{_AUTH}/google/callback", _FORM),
+    _entry("GET", f"{_AUTH}/{{provider}}/authorize", f"{_AUTH}/google/authorize", _FORM),
+    _entry("POST", f"{_AUTH}/accounts", f"{_AUTH}/accounts", _MINE, {}),
+    _entry("GET", f"{_AUTH}/accounts", f"{_AUTH}/accounts", _USER),
+    _entry("DELETE", f"{_AUTH}/accounts/{{provider}}", f"{_AUTH}/accounts/google", _LOST),
+    _entry("POST", f"{_AUTH}/accounts/check", f"{_AUTH}/accounts/check", _FORM, {}),
     _entry("GET", f"{_AUTH}/{{unknown}}", f"{_AUTH}/nothing", _NOPE),
     _entry("GET", "/v1/{unknown}", "/v1/users", _NOPE),
     # what is open to everybody, whatever they send
@@ -195,6 +202,7 @@ FIXED = [
 _PROJECT = "/manage/v1/projects/{project}"
 _TABLES = f"{_PROJECT}/environments/{{env}}/tables"
 _TABLE = f"{_TABLES}/{{table}}"
+_PROVIDERS = f"{_PROJECT}/environments/{{env}}/auth/providers"
 _MANAGED = [
     ("GET", _PROJECT),
     ("PATCH", _PROJECT),
@@ -217,13 +225,23 @@ _MANAGED = [
     ("GET", f"{_TABLE}/openapi"),
     ("GET", f"{_TABLE}/export"),
     ("GET", f"{_TABLE}/records"),
+    ("GET", f"{_PROVIDERS}"),
+    ("GET", f"{_PROVIDERS}/email"),
+    ("PUT", f"{_PROVIDERS}/email"),
+    ("GET", f"{_PROVIDERS}/oauth/{{provider}}"),
+    ("PUT", f"{_PROVIDERS}/oauth/{{provider}}"),
+    ("DELETE", f"{_PROVIDERS}/oauth/{{provider}}"),
+    ("GET", f"{_PROJECT}/environments/{{env}}/auth/settings"),
+    ("PUT", f"{_PROJECT}/environments/{{env}}/auth/settings"),
     ("POST", f"{_TABLE}/records"),
     ("POST", f"{_TABLE}/records/bulk-delete"),
     ("GET", f"{_TABLE}/records/{{id}}"),
     ("PATCH", f"{_TABLE}/records/{{id}}"),
     ("DELETE", f"{_TABLE}/records/{{id}}"),
 ]
-_NAMED = {"project": "app", "env": "dev", "table": "posts", "version": "1", "id": "x"}
+_NAMED = {"project": "app", "env": "dev", "table": "posts", "version": "1", "id": "x"} | {
+    "provider": "google"
+}
 MANAGED = [_entry(method, route, route.format(**_NAMED), "401", {}) for method, route in _MANAGED]
 """None of these callers manages anything; who does is asked in `tests/http/manage`."""
 MANAGED.append(_entry("GET", "/manage/v1/openapi.json", "/manage/v1/openapi.json", "200"))

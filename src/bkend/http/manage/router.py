@@ -10,11 +10,18 @@ from fastapi.responses import Response
 from starlette.routing import Match
 
 from bkend import __version__
-from bkend.http.manage import design, mail, projects, records, tables
+from bkend.http.manage import design, mail, projects, providers, records, tables
 from bkend.http.manage.bodies import answer
 
 router = APIRouter()
-_PARTS = (projects.router, tables.router, design.router, records.router, mail.router)
+_PARTS = (
+    projects.router,
+    tables.router,
+    design.router,
+    records.router,
+    providers.router,
+    mail.router,
+)
 for _part in _PARTS:
     router.include_router(_part)
 
