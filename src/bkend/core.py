@@ -22,6 +22,9 @@ from bkend.manage.environments import Environments, EnvironmentState
 from bkend.manage.hierarchy import Hierarchy
 from bkend.manage.keys import Keys
 from bkend.manage.projects import Projects
+from bkend.objects import collections as object_collections
+from bkend.objects.interface import Objects
+from bkend.objects.local import LocalObjects
 from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
 from bkend.sealing import Sealer
@@ -31,10 +34,13 @@ from bkend.store import Database, Store
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
+from bkend.users.service import Users
+from bkend.users.uploads import UploadSigner
 
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
     *mail_collections.COLLECTIONS,
+    *object_collections.COLLECTIONS,
     *table_models.COLLECTIONS,
 )
 
@@ -50,6 +56,8 @@ class Core:
     hierarchy: Hierarchy
     projects: Projects
     environments: Environments[EnvironmentServices]
+    objects: Objects
+    uploads: UploadSigner
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
         """The services of an environment by project slug and name; HierarchyProblem if none."""
@@ -92,6 +100,8 @@ async def open_core(
         secret = load_secret(settings.data, settings.secret)
         tokens, sealer = Tokens(secret, clock), Sealer(secret)
         record_ids = RecordIds()
+        objects = LocalObjects(settings.data / "objects")
+        uploads = UploadSigner(secret.key("uploads"), clock)
 
         async def build(state: EnvironmentState, store: Store) -> EnvironmentServices:
             missing = [
@@ -111,6 +121,7 @@ async def open_core(
                 tables=tables,
                 design=Design(tables, store, check_filter),
                 records=Records(store, tables, clock, record_ids),
+                users=Users(parts, objects, uploads),
             )
 
         keys = Keys(database.control, clock)
@@ -122,6 +133,8 @@ async def open_core(
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(database.control, clock),
             environments=Environments(database, build),
+            objects=objects,
+            uploads=uploads,
         )
     finally:
         hasher.close()

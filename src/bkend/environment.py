@@ -12,6 +12,7 @@ from bkend.manage.environments import OpenEnvironment
 from bkend.records.service import Records
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
+from bkend.users.service import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class EnvironmentServices:
     tables: Tables
     design: Design
     records: Records
+    users: Users
 
 
 Environment: TypeAlias = OpenEnvironment[EnvironmentServices]

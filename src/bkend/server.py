@@ -74,6 +74,7 @@ async def _keep_house(core: Core) -> None:
         for services in core.environments.opened():
             try:
                 await services.auth.sweep()
+                await services.users.sweep()
             except StoreError as error:
                 log.warning("housekeeping failed", reason=str(error))
 
