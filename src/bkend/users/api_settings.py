@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from bkend.http.dependencies import REFUSALS, CurrentExchange
-from bkend.http.manage.bodies import answer, documented
+from bkend.http.manage.bodies import answer, documented, read_body
 from bkend.users import bodies, shapes
-from bkend.users.bodies import given, read_fields
+from bkend.users.bodies import given
 from bkend.users.callers import CurrentUsers, Reads, Updates
 
 router = APIRouter(prefix="/v1/users/{user_id}", tags=["users"], responses=REFUSALS)
@@ -48,7 +48,7 @@ async def update_preferences(
     user: _Changed, users: CurrentUsers, exchange: CurrentExchange
 ) -> Response:
     """Change those that are sent; null clears one."""
-    changes = given(await read_fields(exchange, bodies.PreferencesUpdate))
+    changes = given(await read_body(exchange, bodies.PreferencesUpdate))
     return answer(shapes.preferences(await users.personal.set_preferences(user, changes)))
 
 
@@ -67,7 +67,7 @@ async def update_notifications(
     user: _Changed, users: CurrentUsers, exchange: CurrentExchange
 ) -> Response:
     """Change those that are sent."""
-    changes = given(await read_fields(exchange, bodies.NotificationsUpdate))
+    changes = given(await read_body(exchange, bodies.NotificationsUpdate))
     return answer(shapes.notifications(await users.personal.set_notifications(user, changes)))
 
 
@@ -86,7 +86,7 @@ async def update_onboarding(
     user: _Changed, users: CurrentUsers, exchange: CurrentExchange
 ) -> Response:
     """Change status, steps or both; `completed` is timed."""
-    changes = given(await read_fields(exchange, bodies.OnboardingUpdate))
+    changes = given(await read_body(exchange, bodies.OnboardingUpdate))
     status = changes.get("status", changes.get("onboardingStatus"))
     steps = changes.get("completedSteps")
     return answer(shapes.onboarding(await users.personal.set_onboarding(user, status, steps)))
@@ -107,5 +107,5 @@ async def update_public_settings(
     user: _Changed, users: CurrentUsers, exchange: CurrentExchange
 ) -> Response:
     """Change those that are sent; a null slug is free for others."""
-    changes = given(await read_fields(exchange, bodies.PublicSettingsUpdate))
+    changes = given(await read_body(exchange, bodies.PublicSettingsUpdate))
     return answer(shapes.public_settings(await users.personal.set_public_settings(user, changes)))
