@@ -9,6 +9,7 @@ import pytest
 
 from bkend.auth.collections import SESSIONS, USERS
 from bkend.store import Update
+from bkend.users.shapes import NOTIFICATIONS
 from tests.auth.conftest import Served, _api
 from tests.users.conftest import PNG, Town
 
@@ -23,11 +24,8 @@ _WHOLE += " onboardingStatus mfaEnabled slug isPublic status createdAt updatedAt
 WHOLE = set(_WHOLE.split())
 PUBLIC = {"id", "name", "nickname", "image", "createdAt"}
 OPENED = {"bio", "socialLinks", "slug"}
-PROFILE = set(
-    ["name", "nickname", "email", "mobile", "gender", "bio", "socialLinks", "id", "role", "image"]
-)
-PROFILE |= {"emailVerified", "onboardingStatus", "createdAt", "updatedAt"}
 HIDDEN_PROFILE = {"email", "mobile", "gender", "role", "emailVerified", "onboardingStatus"}
+PROFILE = PUBLIC | HIDDEN_PROFILE | {"bio", "socialLinks", "updatedAt"}
 
 # Operation, body; then, as in CALLERS, a refusal or the keys of the answer.
 MESSAGE = {"message"}
@@ -55,9 +53,7 @@ TABLE: list[tuple[str, str, Any, tuple[Any, ...]]] = [
             (
                 "notifications",
                 {"sms": True},
-                set(
-                    ["service", "marketing", "push", "email", "sms", "nightTime", "securityAlerts"]
-                ),
+                set(NOTIFICATIONS),
             ),
             (
                 "onboarding",

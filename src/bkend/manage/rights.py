@@ -21,6 +21,9 @@ Right: TypeAlias = Literal[
     "table:data:create",
     "table:data:update",
     "table:data:delete",
+    "user:read",
+    "user:update",
+    "user:delete",
 ]
 
 _MEMBER = frozenset[Right](
@@ -34,9 +37,10 @@ _MEMBER = frozenset[Right](
         "table:data:create",
         "table:data:update",
         "table:data:delete",
+        "user:read",
     }
 )
-_ADMIN = _MEMBER | frozenset[Right]({"project:update"})
+_ADMIN = _MEMBER | frozenset[Right]({"project:update", "user:update", "user:delete"})
 RIGHTS: dict[str, frozenset[Right]] = {
     "owner": _ADMIN,
     "admin": _ADMIN,

@@ -61,6 +61,12 @@ class NewUser(Body):
     role: str = "user"
 
 
+class ClaimedAddress(Body):
+    """The address of the person that an imported user is."""
+
+    email: str
+
+
 class UserUpdate(Body):
     """What users change of their own record."""
 

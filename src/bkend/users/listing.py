@@ -15,6 +15,8 @@ from bkend.users.records import IS_LIVE
 SearchType: TypeAlias = Literal["name", "nickname", "email"]
 SortBy: TypeAlias = Literal["createdAt", "updatedAt", "name", "email", "role"]
 Direction: TypeAlias = Literal["asc", "desc"]
+Status: TypeAlias = Literal["active", "banned"]
+Provider: TypeAlias = Literal["email", "google", "github"]
 _PUBLIC: tuple[SearchType, ...] = ("name", "nickname")
 _ALL: tuple[SearchType, ...] = (*_PUBLIC, "email")
 _LARGEST_OFFSET = 2**53
@@ -32,8 +34,9 @@ class UserQuery:
     descending: bool = True
     include_accounts: bool = False
     role: str | None = None
-    status: str | None = None
+    status: Status | None = None
     is_verified: bool | None = None
+    provider: Provider | None = None
 
     def check(self, actor: Actor) -> None:
         """Raises UserForbidden where the order or a match would tell what is hidden."""

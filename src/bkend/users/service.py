@@ -13,13 +13,14 @@ from bkend.auth.errors import EmailAlreadyExists
 from bkend.auth.identity import Identity
 from bkend.auth.parts import AuthParts
 from bkend.auth.users import email_account, new_user, stored_user
-from bkend.errors import InvalidToken
+from bkend.errors import InvalidParameters, InvalidToken
 from bkend.ids import uuid4
 from bkend.objects.interface import Objects
 from bkend.objects.removals import Removals
 from bkend.store import (
     Condition,
     Duplicate,
+    Equals,
     Find,
     Insert,
     OneOf,
@@ -29,16 +30,18 @@ from bkend.store import (
 from bkend.users import shapes
 from bkend.users.actor import Actor
 from bkend.users.avatars import Avatars
+from bkend.users.devices import Devices
 from bkend.users.errors import InvalidRole, UserForbidden, UserNotFound
-from bkend.users.listing import UserQuery
+from bkend.users.listing import Provider, UserQuery
 from bkend.users.personal import PersonalSettings
 from bkend.users.profiles import Profiles
-from bkend.users.records import UserRecords
+from bkend.users.records import Revision, UserRecords
 from bkend.users.removal import Removal
 from bkend.users.uploads import UploadSigner
 
 BUILT_IN_ROLES = frozenset({"admin", "user", "guest"})
 _MOST_ACCOUNTS = 20
+_MOST_BY_PROVIDER = 10_000
 
 
 class Users:
@@ -54,6 +57,7 @@ class Users:
         self.records = UserRecords(parts.store, parts.clock)
         self.avatars = Avatars(parts.environment, self.records, objects, self._removals, signer)
         self.profiles = Profiles(self.records, self.avatars)
+        self.devices = Devices(parts.store, parts.sessions, parts.clock)
         self.personal = PersonalSettings(self.records, parts.clock)
         self._removal = Removal(
             parts.store, self.records, self._removals, parts.settings, name, parts.clock
@@ -71,6 +75,8 @@ class Users:
     ) -> tuple[Sequence[shapes.User | shapes.PublicUser], int]:
         """A page as the actor may see it, and the total; raises UserForbidden."""
         query.check(actor)
+        if query.provider is not None:
+            also = (*also, await self._have(query.provider))
         found = await self._store.find(query.find(actor, *also))
         documents = orjson.loads(found.items)
         if not actor.is_admin:
@@ -112,6 +118,16 @@ class Users:
         )
         return [shapes.account(one) for one in orjson.loads(page.items)]
 
+    async def _have(self, provider: Provider) -> Condition:
+        """That a user can sign in this way; raises InvalidParameters when too many can."""
+        page = await self._store.find(
+            Find(ACCOUNTS, Equals(("provider",), provider), limit=_MOST_BY_PROVIDER)
+        )
+        if page.total > _MOST_BY_PROVIDER:
+            message = f"More than {_MOST_BY_PROVIDER} users sign in with {provider}; search instead"
+            raise InvalidParameters(message)
+        return OneOf(("id",), tuple(one["userId"] for one in orjson.loads(page.items)))
+
     # -- making and changing ----------------------------------------------------------------
 
     async def create(
@@ -147,6 +163,22 @@ class Users:
         """Acts on the user's next request; raises InvalidRole."""
         _require_role(role, custom_roles)
         return await self.records.write(document, {"role": role})
+
+    async def claim(self, document: dict[str, Any], email: str) -> dict[str, Any]:
+        """Give a user without an address one. Raises InvalidEmail, InvalidParameters (it has one),
+        EmailAlreadyExists."""
+        address = normalise_email(email)
+        account = email_account(document["id"], address, self._clock.now_ms())
+
+        def plan(current: dict[str, Any]) -> Revision:
+            if current.get("email") is not None:
+                raise InvalidParameters("The user has an address already")
+            return Revision({"email": address, "emailKey": address}, ("email",), [account])
+
+        try:
+            return await self.records.revise(document, plan)
+        except Duplicate:
+            raise EmailAlreadyExists from None
 
     # -- removing ---------------------------------------------------------------------------
 

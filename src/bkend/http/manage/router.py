@@ -10,11 +10,11 @@ from fastapi.responses import Response
 from starlette.routing import Match
 
 from bkend import __version__
-from bkend.http.manage import design, projects, records, tables
+from bkend.http.manage import design, projects, records, tables, users
 from bkend.http.manage.bodies import answer
 
 router = APIRouter()
-_PARTS = (projects.router, tables.router, design.router, records.router)
+_PARTS = (projects.router, tables.router, design.router, records.router, users.router)
 for _part in _PARTS:
     router.include_router(_part)
 
