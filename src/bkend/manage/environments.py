@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import orjson
 
 from bkend.manage.control import ENVIRONMENTS, PROJECTS
-from bkend.store import Database, Store
+from bkend.store import Database, Find, Store
 
+_PAGE = 100
 Services = TypeVar("Services")
 
 
@@ -66,6 +67,14 @@ class Environments(Generic[Services]):
     def opened(self) -> list[Services]:
         """The services of every environment opened so far."""
         return list(self._services.values())
+
+    async def open_all(self) -> None:
+        """Open every environment that there is."""
+        everything = Find(ENVIRONMENTS, limit=_PAGE, descending=False)
+        while items := orjson.loads((await self._database.control.find(everything)).items):
+            for document in items:
+                await self.get(document["id"])
+            everything = replace(everything, offset=everything.offset + _PAGE)
 
     def cached(self, id: str) -> OpenEnvironment[Services] | None:
         """The environment if it is open and its state was read since the last change."""

@@ -12,12 +12,11 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from time import time
-from typing import BinaryIO
+from typing import BinaryIO, ParamSpec, TypeVar
 from urllib.parse import quote, unquote
 
 from bkend.ids import uuid4
@@ -38,6 +37,8 @@ _STALE_SECONDS = 24 * 60 * 60
 _PART = 256 * 1024
 _LISTED = 1000
 _ATTEMPTS = 10
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class LocalObject:
@@ -50,9 +51,9 @@ class LocalObject:
     async def parts(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from an offset on."""
         left = self.info.size - offset if length is None else length
-        await asyncio.to_thread(self._file.seek, offset)
+        await _work(self._file.seek, offset)
         while left > 0:
-            part = await asyncio.to_thread(self._file.read, min(_PART, left))
+            part = await _work(self._file.read, min(_PART, left))
             if not part:
                 return
             left -= len(part)
@@ -75,52 +76,40 @@ class LocalObjects:
     async def put(self, key: str, parts: AsyncIterable[bytes], *, limit: int) -> ObjectInfo:
         """Write a temporary file, make it durable, and move it into place."""
         target = self._path(key)
-        with _told():
-            draft, file = await asyncio.to_thread(self._begin, limit)
-            size = 0
-            try:
-                async for part in parts:
-                    size += len(part)
-                    if size > limit:
-                        raise ObjectTooLarge(f"over {limit} bytes")
-                    await asyncio.to_thread(file.write, part)
-                return await asyncio.to_thread(self._finish, key, file, draft, target)
-            except BaseException:
-                file.close()
-                draft.unlink(missing_ok=True)
-                raise
+        draft, file = await _work(self._begin, limit)
+        size = 0
+        try:
+            async for part in parts:
+                size += len(part)
+                if size > limit:
+                    raise ObjectTooLarge(f"over {limit} bytes")
+                await _work(file.write, part)
+            return await _work(self._finish, key, file, draft, target)
+        except BaseException:
+            _drop(file, draft)
+            raise
 
     async def open(self, key: str) -> LocalObject | None:
         """The file, opened."""
-        path = self._path(key)
-        with _told():
-            return await asyncio.to_thread(_open, key, path)
+        return await _work(_open, key, self._path(key))
 
     async def head(self, key: str) -> ObjectInfo | None:
         """What the file system knows of the file."""
-        path = self._path(key)
-        with _told():
-            try:
-                return _info(key, await asyncio.to_thread(os.stat, path))
-            except FileNotFoundError:
-                return None
+        return await _work(_head, key, self._path(key))
 
     async def delete(self, key: str) -> bool:
         """Unlink the file, durably, and the folders that it leaves empty."""
-        path = self._path(key)
-        with _told():
-            return await asyncio.to_thread(self._delete, path)
+        return await _work(self._delete, self._path(key))
 
     async def keys(self, prefix: str = "") -> AsyncIterator[str]:
         """Walks the folder that the prefix names, and what is below."""
         folder, _, _ = prefix.rpartition("/")
         start = self._folder(segments(folder)) if folder else self._root
         walk = _walk(start, f"{folder}/" if folder else "")
-        with _told():
-            while found := await asyncio.to_thread(lambda: list(islice(walk, _LISTED))):
-                for key in found:
-                    if key.startswith(prefix):
-                        yield key
+        while found := await _work(lambda: list(islice(walk, _LISTED))):
+            for key in found:
+                if key.startswith(prefix):
+                    yield key
 
     # -- files ------------------------------------------------------------------------------
 
@@ -203,6 +192,13 @@ def _open(key: str, path: Path) -> LocalObject | None:
     return LocalObject(file, _info(key, os.fstat(file.fileno())))
 
 
+def _head(key: str, path: Path) -> ObjectInfo | None:
+    try:
+        return _info(key, path.stat())
+    except FileNotFoundError:
+        return None
+
+
 def _info(key: str, found: os.stat_result) -> ObjectInfo:
     etag = hashlib.sha256(
         f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}".encode()
@@ -258,11 +254,20 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """What the file system refuses, as ObjectsUnavailable."""
+def _drop(file: BinaryIO, draft: Path) -> None:
+    """Forget what was begun; a disk that is full may refuse even to close."""
     try:
-        yield
+        file.close()
+    except OSError:
+        pass
+    draft.unlink(missing_ok=True)
+
+
+async def _work(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Run in a thread. What the file system refuses is raised as ObjectsUnavailable, or InvalidKey
+    for a name that it cannot take."""
+    try:
+        return await asyncio.to_thread(function, *arguments, **named)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise InvalidKey("the key is too long for the file system") from error
