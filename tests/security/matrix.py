@@ -83,6 +83,7 @@ _NOPE = "  401 401 401 401   404 404 404 404 404 404   404 404 404 404 404"
 _LAST = "  401 401 401 401   401 - - - - -   401 401 401 401 401"
 _MAKES = " 401 401 401 401   401 403 403 403 403 400   400 403 400 401 401"
 _SEEN = "  401 401 401 401   401 200 200 200 200 200   200 403 200 401 401"
+_SHOWN = " 401 401 401 401   401 200 200 200 200 200   200 403 404 401 401"
 _SELF = "  401 401 401 401   401 403 403 200 403 200   200 403 404 401 401"
 _ROLE = "  401 401 401 401   401 403 403 403 403 400   400 403 404 401 401"
 _UNKNOWN = "401 401 401 401  401 404 404 404 404 404   404 403 404 401 401"
@@ -209,7 +210,7 @@ _OF_USER = f"{_USERS}/{{user_id}}"
 USERS = [
     _entry("GET", _USERS, _USERS, _SEEN),
     _entry("POST", _USERS, _USERS, _MAKES, {}),
-    _entry("GET", _OF_USER, f"{_USERS}/{{user}}", _SEEN),
+    _entry("GET", _OF_USER, f"{_USERS}/{{user}}", _SHOWN),
     _entry("PATCH", _OF_USER, f"{_USERS}/{{user}}", _SELF, {}),
     _entry("DELETE", _OF_USER, f"{_USERS}/none", _UNKNOWN),
     _entry("PATCH", f"{_OF_USER}/role", f"{_USERS}/{{user}}/role", _ROLE, {}),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from bkend.store import Missing
 from bkend.users.avatars import LARGEST_AVATAR
 from tests.backdoor import set_user
 from tests.conftest import StartServer
@@ -23,16 +24,14 @@ __all__ = ["bare"]
 MIB = 1024 * 1024
 
 
-def new_user(server: RunningServer, email: str) -> tuple[httpx.Client, str]:
-    """A client with the user's token, and the id."""
+def upload_url(server: RunningServer, email: str) -> tuple[str, str]:
+    """A new user's id, and an address for a picture."""
     made = server.sign_up(email)
-    return server.client(token=made["accessToken"]), made["user"]["id"]
-
-
-def upload_url(client: httpx.Client, id: str) -> str:
-    answer = client.post(f"/v1/users/{id}/avatar/upload-url", json={"filename": "a.png"})
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["url"])
+    id = made["user"]["id"]
+    with server.client(token=made["accessToken"]) as client:
+        answer = client.post(f"/v1/users/{id}/avatar/upload-url", json={"filename": "a.png"})
+        assert answer.status_code == 200, answer.text
+        return id, str(answer.json()["url"])
 
 
 def until(is_true: Callable[[], bool]) -> None:
@@ -59,8 +58,7 @@ def streamed(size: int) -> Iterator[bytes]:
 
 
 def test_a_streamed_picture_arrives_whole(server: RunningServer, bare: httpx.Client) -> None:
-    client, id = new_user(server, "streamed@server.example")
-    url = upload_url(client, id)
+    id, url = upload_url(server, "streamed@server.example")
     assert url.startswith(f"{server.url}/raw/avatars/dev/{id}/")
     put = bare.put(url, content=streamed(LARGEST_AVATAR), headers={"Content-Type": "image/png"})
     assert (put.status_code, put.content) == (200, b"")
@@ -76,8 +74,7 @@ def test_a_streamed_picture_arrives_whole(server: RunningServer, bare: httpx.Cli
 
 
 def test_refusals_reach_the_sender(server: RunningServer, bare: httpx.Client) -> None:
-    client, id = new_user(server, "refused@server.example")
-    url = upload_url(client, id)
+    _, url = upload_url(server, "refused@server.example")
     before = len(stored(server))
     cases: list[tuple[Any, str, int]] = [
         (streamed(LARGEST_AVATAR + 1), "image/png", 413),
@@ -97,16 +94,17 @@ def test_refusals_reach_the_sender(server: RunningServer, bare: httpx.Client) ->
     assert len(stored(server)) == before
 
 
-def test_a_connection_that_is_cut_off_leaves_nothing(server: RunningServer) -> None:
-    client, id = new_user(server, "cut@server.example")
-    url = urlsplit(upload_url(client, id))
+def test_a_connection_that_is_cut_off_leaves_nothing(
+    server: RunningServer, bare: httpx.Client
+) -> None:
+    url = urlsplit(upload_url(server, "cut@server.example")[1])
     before = len(stored(server))
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
         connection.sendall(f"{head}Content-Length: {MIB}\r\n\r\n".encode() + PNG * 1000)
         until(lambda: len(stored(server)) == before + 1)  # it is being written
     until(lambda: len(stored(server)) == before)
-    assert client.get(url.path).status_code == 404
+    assert bare.get(url.path).status_code == 404
 
 
 def test_paths_are_taken_as_they_come(server: RunningServer) -> None:
@@ -127,18 +125,19 @@ def test_paths_are_taken_as_they_come(server: RunningServer) -> None:
 
 def test_addresses_pictures_and_the_purge_survive_a_restart(start_server: StartServer) -> None:
     server = start_server(tables=None)
-    client, id = new_user(server, "kept@server.example")
-    gone, gone_id = new_user(server, "gone@server.example")
-    url = upload_url(client, id)
-    assert httpx.put(url, content=PNG, headers={"Content-Type": "image/png"}).status_code == 200
-    assert gone.delete("/v1/auth/withdraw").status_code == 200
+    id, url = upload_url(server, "kept@server.example")
+    gone = server.sign_up("gone@server.example")
+    gone_id = gone["user"]["id"]
+    with server.client(token=gone["accessToken"]) as client:
+        assert client.put(url, content=PNG, headers={"Content-Type": "image/png"}).is_success
+        assert client.delete("/v1/auth/withdraw").status_code == 200
     set_user(server, gone_id, deletedAt="2020-01-01T00:00:00.000Z")
     server.stop()
     server.start()
-    assert httpx.get(url.partition("?")[0]).content == PNG
-    assert httpx.put(url, content=JPEG, headers={"Content-Type": "image/jpeg"}).status_code == 200
-    admin = server.client(server.secret)
-    assert admin.get(f"/v1/users/{gone_id}").status_code == 404
+    with server.client(server.secret) as admin:
+        assert admin.get(url.partition("?")[0]).content == PNG
+        assert admin.put(url, content=JPEG, headers={"Content-Type": "image/jpeg"}).is_success
+        assert admin.get(f"/v1/users/{gone_id}").status_code == 404
     until(lambda: not exists(server, gone_id))
     assert exists(server, id)
 
@@ -147,6 +146,6 @@ def exists(server: RunningServer, id: str) -> bool:
     """Whether the row of the user is there at all."""
     try:
         set_user(server, id, seen=True)
-    except Exception:
+    except Missing:
         return False
     return True
