@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -18,6 +19,25 @@ __all__ = ["make_tenant", "opened", "tenant"]
 USERS = f"{BASE}/users"
 NEW = {"name": "Ada", "email": "ada@example.com"}
 NOT_FOUND = (404, "user/not-found")
+
+
+def references(document: Any) -> Iterator[str]:
+    """Every `$ref` of an OpenAPI document."""
+    if isinstance(document, dict):
+        if isinstance(document.get("$ref"), str):
+            yield document["$ref"]
+        document = list(document.values())
+    if isinstance(document, list):
+        for value in document:
+            yield from references(value)
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/manage/v1/openapi.json"])
+async def test_references_of_the_documents_lead_somewhere(opened: InProcess, path: str) -> None:
+    document = (await opened.call("GET", path)).json()
+    assert "User" in document["components"]["schemas"]
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) <= known
 
 
 @pytest.fixture

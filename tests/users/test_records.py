@@ -147,7 +147,11 @@ async def test_listing_can_be_kept_for_admins(town: Town) -> None:
 
 async def test_a_made_user_has_no_password_no_session_and_an_address_account(town: Town) -> None:
     before = await town.api.store.count(SESSIONS)
-    body = {"name": " New ", "email": " New@Example.com ", "password": "long enough"}
+    body: dict[str, Any] = {
+        "name": " New ",
+        "email": " New@Example.com ",
+        "password": "long enough",
+    }
     body |= {"id": "mine", "emailVerified": "2020-01-01T00:00:00.000Z", "mfaEnabled": True}
     made = await town.ok("secret", "POST", "", body, status=201)
     assert (made["name"], made["email"], made["role"]) == ("New", "new@example.com", "user")
