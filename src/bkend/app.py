@@ -31,6 +31,10 @@ from bkend.http.manage.router import allowed_methods
 from bkend.http.manage.router import router as manage_router
 from bkend.http.metrics import Metrics
 from bkend.records.door import TableDoor
+from bkend.users.api import router as users_router
+from bkend.users.api import withdrawal as withdrawal_router
+from bkend.users.api_settings import router as user_settings_router
+from bkend.users.raw import routes as raw_routes
 
 log = structlog.get_logger("bkend")
 
@@ -74,14 +78,18 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     app.state.core = core
     app.include_router(auth_router)
     app.include_router(mfa_router)
+    app.include_router(withdrawal_router)
     app.include_router(links_router)  # its email/callback before the providers' own
     app.include_router(invitations_router)
     app.include_router(social_router)  # last of /v1/auth: `{provider}` stands for any word
+    app.include_router(users_router)
+    app.include_router(user_settings_router)
     app.include_router(manage_router)
     app.router.routes.extend(link_pages)
     app.router.routes.extend(client_routes)
     app.router.routes.extend(console_routes)
     app.router.routes.extend(docs_routes)
+    app.router.routes.extend(raw_routes)
     app.router.routes.extend(health_routes(core, metrics))
     app.add_api_route("/", _to_console, include_in_schema=False)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)

@@ -37,15 +37,20 @@ from bkend.manage.hierarchy import Hierarchy
 from bkend.manage.keys import Keys
 from bkend.manage.projects import Projects
 from bkend.manage.rotation import SealedValues
+from bkend.objects import collections as object_collections
+from bkend.objects.interface import Objects
+from bkend.objects.local import LocalObjects
 from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
 from bkend.sealing import Sealer
 from bkend.secret import Rings, SecretFile
 from bkend.settings import Settings
-from bkend.store import Database, Store, StoreError
+from bkend.store import Database, Store
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
+from bkend.users.service import Users
+from bkend.users.uploads import UploadSigner
 
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
@@ -53,6 +58,7 @@ ENVIRONMENT_COLLECTIONS = (
     *link_collections.COLLECTIONS,
     *social_collections.COLLECTIONS,
     *mail_collections.COLLECTIONS,
+    *object_collections.COLLECTIONS,
     *table_models.COLLECTIONS,
 )
 
@@ -76,6 +82,8 @@ class Core:
     master_secrets: MasterSecrets
     sealed: SealedValues
     states: StateSigner
+    objects: Objects
+    uploads: UploadSigner
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
         """The services of an environment by project slug and name; HierarchyProblem if none."""
@@ -83,20 +91,6 @@ class Core:
         found = await self.environments.get(document["id"])
         assert found is not None
         return found.services
-
-    async def open_environments(self) -> None:
-        """Open every environment, one after another: their outboxes may hold unsent mail.
-
-        Raises StoreError of one that cannot be opened, after all others were.
-        """
-        problem: StoreError | None = None
-        for id in await self.hierarchy.environment_ids():
-            try:
-                await self.environments.get(id)
-            except StoreError as error:
-                problem = error
-        if problem is not None:
-            raise problem
 
     async def finish_rotation(self) -> None:
         """Forget replaced master secrets whose time is over, once nothing is sealed with them."""
@@ -155,6 +149,8 @@ async def open_core(
         states, asking = StateSigner(secrets), Asking(outbound, clock)
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
+        objects = LocalObjects(settings.data / "objects")
+        uploads = UploadSigner(secrets, clock)
 
         async def build(state: EnvironmentState, store: Store) -> EnvironmentServices:
             missing = [
@@ -181,6 +177,7 @@ async def open_core(
                 tables=tables,
                 design=Design(tables, store, check_filter),
                 records=Records(store, tables, clock, record_ids),
+                users=Users(parts, objects, uploads),
             )
 
         keys = Keys(database.control, clock)
@@ -197,6 +194,8 @@ async def open_core(
             master_secrets=master_secrets,
             sealed=SealedValues(database, sealer, SEALED_FIELDS),
             states=states,
+            objects=objects,
+            uploads=uploads,
         )
     finally:
         hasher.close()

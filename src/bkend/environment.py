@@ -15,6 +15,7 @@ from bkend.manage.environments import OpenEnvironment
 from bkend.records.service import Records
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
+from bkend.users.service import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class EnvironmentServices:
     tables: Tables
     design: Design
     records: Records
+    users: Users
 
 
 Environment: TypeAlias = OpenEnvironment[EnvironmentServices]

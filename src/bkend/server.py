@@ -27,6 +27,7 @@ log = structlog.get_logger("bkend")
 
 _BACKLOG = 1024
 _HOUSEKEEPING_SECONDS = 3600
+_FIRST_HOUSEKEEPING_SECONDS = 1
 
 
 class AddressInUse(Exception):
@@ -87,7 +88,7 @@ async def _serve(settings: Settings, address: str, parent: Connection | None = N
         gc.freeze()
         log.info("serving", host=settings.host, port=settings.port)
         housekeeping = asyncio.create_task(_keep_house(core))
-        core.delivery.start(core.open_environments)
+        core.delivery.start(core.environments.open_all)
         await server.serve()
         housekeeping.cancel()
         await app.finish()
@@ -96,19 +97,26 @@ async def _serve(settings: Settings, address: str, parent: Connection | None = N
 
 
 async def _keep_house(core: Core) -> None:
-    """Now and then remove what time has ended; a failure is logged and tried again later."""
+    """Soon after the start, and then now and then, remove what time has ended; a failure is logged
+    and tried again later."""
+    await asyncio.sleep(_FIRST_HOUSEKEEPING_SECONDS)
     while True:
-        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+        try:
+            await core.environments.open_all()  # what nobody calls has deleted users too
+        except StoreError as error:
+            log.warning("housekeeping failed", reason=str(error))
         for services in core.environments.opened():
             try:
                 await services.auth.sweep()
                 await services.links.sweep()
+                await services.users.sweep()
             except StoreError as error:
                 log.warning("housekeeping failed", reason=str(error))
         try:
             await core.finish_rotation()
         except (StoreError, OSError) as error:
             log.warning("old master secrets are kept for now", reason=str(error))
+        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 
 def _listening_address(settings: Settings) -> str:

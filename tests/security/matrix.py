@@ -34,7 +34,8 @@ CODES = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One route on one target. `{row}` in the path is a fresh row of the owner's."""
+    """One route on one target. `{row}` in the path is a fresh row of the owner's, `{user}` the
+    owner's id. A status of 0 (written `-`) is not asked for: it would end the caller."""
 
     method: str
     route: str
@@ -50,7 +51,7 @@ class Entry:
 def _entry(
     method: str, route: str, path: str, statuses: str, body: Any = None, *, fresh: bool = False
 ) -> Entry:
-    found = tuple(int(word) for word in statuses.split())
+    found = tuple(0 if word == "-" else int(word) for word in statuses.split())
     if len(found) == 1:
         found *= len(CALLERS)
     assert len(found) == len(CALLERS)
@@ -79,6 +80,13 @@ _FORM = "  401 401 401 401   400 400 400 400 400 400   400 400 400 400 400"
 _MINE = "  401 401 401 401   401 400 400 400 400 400   401 401 401 401 401"
 _SPEC = "  400 401 401 401   401 200 200 200 200 200   200 200 404 403 401"
 _NOPE = "  401 401 401 401   404 404 404 404 404 404   404 404 404 404 404"
+_LAST = "  401 401 401 401   401 - - - - -   401 401 401 401 401"
+_MAKES = " 401 401 401 401   401 403 403 403 403 400   400 403 400 401 401"
+_SEEN = "  401 401 401 401   401 200 200 200 200 200   200 403 200 401 401"
+_SHOWN = " 401 401 401 401   401 200 200 200 200 200   200 403 404 401 401"
+_SELF = "  401 401 401 401   401 403 403 200 403 200   200 403 404 401 401"
+_ROLE = "  401 401 401 401   401 403 403 403 403 400   400 403 404 401 401"
+_UNKNOWN = "401 401 401 401  401 404 404 404 404 404   404 403 404 401 401"
 
 _POST = {"title": "x"}
 _NOTE = {"text": "x"}
@@ -160,6 +168,7 @@ DATA = [
 ]
 
 _AUTH = "/v1/auth"
+_AVATAR = "/raw/avatars/{path:path}"
 FIXED = [
     _entry("POST", f"{_AUTH}/email/signup", f"{_AUTH}/email/signup", _FORM, {}),
     _entry("POST", f"{_AUTH}/email/signin", f"{_AUTH}/email/signin", _FORM, {}),
@@ -177,7 +186,8 @@ FIXED = [
     _entry("DELETE", f"{_AUTH}/accounts/{{provider}}", f"{_AUTH}/accounts/google", _LOST),
     _entry("POST", f"{_AUTH}/accounts/check", f"{_AUTH}/accounts/check", _FORM, {}),
     _entry("GET", f"{_AUTH}/{{unknown}}", f"{_AUTH}/nothing", _NOPE),
-    _entry("GET", "/v1/{unknown}", "/v1/users", _NOPE),
+    _entry("DELETE", f"{_AUTH}/withdraw", f"{_AUTH}/withdraw", _LAST),
+    _entry("GET", "/v1/{unknown}", "/v1/files", _NOPE),
     # what is open to everybody, whatever they send
     *[
         _entry(method, route, path, status)
@@ -191,18 +201,49 @@ FIXED = [
             ("/docs", "/docs", "308"),
             ("/docs/", "/docs/", "200"),
             ("/docs/{path:path}", "/docs/guides/data", "200"),
+            (_AVATAR, "/raw/avatars/none", "404"),
             ("/healthz", "/healthz", "200"),
             ("/readyz", "/readyz", "200"),
             ("/metrics", "/metrics", "200"),
         )
     ],
+    _entry("PUT", _AVATAR, "/raw/avatars/none", "403"),
+    _entry("OPTIONS", _AVATAR, "/raw/avatars/none", "204"),
     _entry("GET", "/", "/", "307"),
+]
+
+_USERS = "/v1/users"
+_OF_USER = f"{_USERS}/{{user_id}}"
+USERS = [
+    _entry("GET", _USERS, _USERS, _SEEN),
+    _entry("POST", _USERS, _USERS, _MAKES, {}),
+    _entry("GET", _OF_USER, f"{_USERS}/{{user}}", _SHOWN),
+    _entry("PATCH", _OF_USER, f"{_USERS}/{{user}}", _SELF, {}),
+    _entry("DELETE", _OF_USER, f"{_USERS}/none", _UNKNOWN),
+    _entry("PATCH", f"{_OF_USER}/role", f"{_USERS}/{{user}}/role", _ROLE, {}),
+    _entry("GET", f"{_OF_USER}/profile", f"{_USERS}/{{user}}/profile", _SELF),
+    _entry("PATCH", f"{_OF_USER}/profile", f"{_USERS}/{{user}}/profile", _SELF, {}),
+    _entry(
+        "POST",
+        f"{_OF_USER}/avatar/upload-url",
+        f"{_USERS}/{{user}}/avatar/upload-url",
+        _SELF,
+        {"filename": "a.png"},
+    ),
+    _entry("PATCH", f"{_OF_USER}/avatar", f"{_USERS}/none/avatar", _UNKNOWN, {}),
+    _entry("DELETE", f"{_OF_USER}/avatar", f"{_USERS}/{{user}}/avatar", _SELF),
+    *[
+        _entry(method, f"{_OF_USER}/{part}", f"{_USERS}/{{user}}/{part}", _SELF, body)
+        for part in ("preferences", "notifications", "onboarding", "public-settings")
+        for method, body in (("GET", None), ("PATCH", {}))
+    ],
 ]
 
 _PROJECT = "/manage/v1/projects/{project}"
 _TABLES = f"{_PROJECT}/environments/{{env}}/tables"
 _TABLE = f"{_TABLES}/{{table}}"
 _PROVIDERS = f"{_PROJECT}/environments/{{env}}/auth/providers"
+_MANAGED_USERS = f"{_PROJECT}/environments/{{env}}/users"
 _MANAGED = [
     ("GET", _PROJECT),
     ("PATCH", _PROJECT),
@@ -238,14 +279,29 @@ _MANAGED = [
     ("GET", f"{_TABLE}/records/{{id}}"),
     ("PATCH", f"{_TABLE}/records/{{id}}"),
     ("DELETE", f"{_TABLE}/records/{{id}}"),
+    ("GET", _MANAGED_USERS),
+    ("POST", _MANAGED_USERS),
+    *[(method, f"{_MANAGED_USERS}/{{id}}") for method in ("GET", "PATCH", "DELETE")],
+    ("PATCH", f"{_MANAGED_USERS}/{{id}}/role"),
+    ("PUT", f"{_MANAGED_USERS}/{{id}}/claim-email"),
+    ("GET", f"{_MANAGED_USERS}/{{id}}/accounts"),
+    ("GET", f"{_MANAGED_USERS}/{{id}}/sessions"),
+    ("DELETE", f"{_MANAGED_USERS}/{{id}}/sessions"),
+    ("DELETE", f"{_MANAGED_USERS}/{{id}}/sessions/{{session_id}}"),
 ]
-_NAMED = {"project": "app", "env": "dev", "table": "posts", "version": "1", "id": "x"} | {
-    "provider": "google"
+_NAMED = {
+    "provider": "google",
+    "project": "app",
+    "env": "dev",
+    "table": "posts",
+    "version": "1",
+    "id": "x",
+    "session_id": "y",
 }
 MANAGED = [_entry(method, route, route.format(**_NAMED), "401", {}) for method, route in _MANAGED]
 """None of these callers manages anything; who does is asked in `tests/http/manage`."""
 MANAGED.append(_entry("GET", "/manage/v1/openapi.json", "/manage/v1/openapi.json", "200"))
 
-MATRIX = [*DATA, *FIXED, *MANAGED]
+MATRIX = [*DATA, *FIXED, *USERS, *MANAGED]
 NOT_ROUTES = {f"{_AUTH}/{{unknown}}", "/v1/{unknown}"}
 """Templates of this file only: paths that no route serves."""

@@ -38,7 +38,10 @@ def test_status_for_every_kind_of_caller(
     if entry in FIXED:
         statuses |= {name: statuses[like] for name, like in LIKE.items()}
     for name, expected in statuses.items():
+        if not expected:
+            continue
         path = entry.path.replace("{row}", row_of(admin, callers, entry))
+        path = path.replace("{user}", callers.people.owner.id)
         headers = callers.headers[name]
         if entry.fresh_session:
             headers = callers.with_fresh_session(name)
@@ -51,7 +54,7 @@ def test_status_for_every_kind_of_caller(
                 assert code == "auth/unauthorized"
             elif name in CODES and expected == 401:
                 assert code == CODES[name]
-    assert found == statuses
+    assert found == {name: status for name, status in statuses.items() if status}
 
 
 def row_of(admin: httpx.Client, callers: Callers, entry: Entry) -> str:

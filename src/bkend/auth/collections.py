@@ -12,7 +12,15 @@ AUTH_SETTINGS = "auth_settings"
 
 COLLECTIONS: tuple[Collection, ...] = (
     # `emailKey` is the normalised address; a deleted user has none, which frees it (10 §12).
-    Collection(USERS, (Index("emailKey", (("emailKey", 1),), unique=True, sparse=True),)),
+    Collection(
+        USERS,
+        (
+            Index("emailKey", (("emailKey", 1),), unique=True, sparse=True),
+            Index("slug", (("slug", 1),), unique=True, sparse=True),
+            Index("name", (("name", 1),)),
+            Index("deletedAt", (("deletedAt", 1),), sparse=True),
+        ),
+    ),
     Collection(
         ACCOUNTS,
         (

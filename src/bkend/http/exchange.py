@@ -13,6 +13,7 @@ from bkend.errors import ApiError, PayloadTooLarge
 from bkend.http.addresses import Network, client_address, is_loopback
 from bkend.http.envelope import enveloped
 from bkend.http.transports import Disconnected, Headers, Message, Transport
+from bkend.manage.keys import Key
 
 Sending: TypeAlias = Awaitable[None] | None
 
@@ -43,6 +44,7 @@ class Exchange:
         "_trusted",
         "environment",
         "headers",
+        "key",
         "method",
         "path",
         "query_string",
@@ -68,6 +70,7 @@ class Exchange:
         self.status = 0
         self.route = "unmatched"
         self.environment: Environment | None = None
+        self.key: Key | None = None
         self.rate: tuple[int, int] | None = None
         self._received = -1
         self._is_received = False

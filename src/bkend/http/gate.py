@@ -51,6 +51,7 @@ class Gate:
         Authorization header is left to the endpoint (10 §1)."""
         missing: type[ApiError] = MissingHeader if data else Unauthorized
         key = await self._key(exchange, missing)
+        exchange.key = key
         environment = await self._environments.get(key.environment_id)
         exchange.environment = environment
         identity = None

@@ -79,12 +79,22 @@ class Transport(Protocol):
 class RsgiTransport:
     """A request of granian's RSGI."""
 
-    __slots__ = ("_parts", "_protocol", "_scope", "headers", "method", "path", "query_string")
+    __slots__ = (
+        "_parts",
+        "_protocol",
+        "_received",
+        "_scope",
+        "headers",
+        "method",
+        "path",
+        "query_string",
+    )
 
     def __init__(self, scope: Any, protocol: Any) -> None:
         self._scope = scope
         self._protocol = protocol
         self._parts: AsyncIterator[bytes] | None = None
+        self._received = 0
         self.method: str = scope.method
         self.path: str = scope.path
         self.query_string: str = scope.query_string
@@ -122,11 +132,21 @@ class RsgiTransport:
                 return b"", False
             self._parts = aiter(self._protocol)
         try:
-            return await anext(self._parts), True
+            part = await anext(self._parts)
         except StopAsyncIteration:
+            self._require_whole()
             return b"", False
         except Exception as error:  # granian has no class of its own for this
             raise Disconnected from error
+        self._received += len(part)
+        return part, True
+
+    def _require_whole(self) -> None:
+        """Granian ends a body that was cut off like one that is complete, which only the announced
+        length tells apart; one in chunks announces none. Raises Disconnected."""
+        announced = self.headers.get("content-length")
+        if announced and announced.isdigit() and self._received < int(announced):
+            raise Disconnected
 
     async def _whole(self) -> bytes:
         """The body in one step: each one crosses between granian's thread and ours."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import orjson
 
 from bkend.manage.control import ENVIRONMENTS, PROJECTS
-from bkend.store import Database, Store
+from bkend.store import Database, Find, Store, StoreError
 
+_PAGE = 100
 Services = TypeVar("Services")
 
 
@@ -26,14 +27,19 @@ class ProjectState:
     custom_roles: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EnvironmentState:
-    """One environment with its store and the services built on it."""
+    """What is known of an environment; the same object for as long as it is open."""
 
     id: str
     name: str
     active: bool
     project: ProjectState
+
+    def follow(self, newer: EnvironmentState) -> None:
+        """Take over what a later reading found."""
+        self.active = newer.active
+        self.project = newer.project
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Environments(Generic[Services]):
         self._database = database
         self._build = build
         self._open: dict[str, OpenEnvironment[Services]] = {}
-        self._services: dict[str, Services] = {}
+        self._built: dict[str, OpenEnvironment[Services]] = {}
         database.control.listen(self._forget)
 
     def _forget(self, collection: str, ids: Sequence[str] | None) -> None:
@@ -65,7 +71,24 @@ class Environments(Generic[Services]):
 
     def opened(self) -> list[Services]:
         """The services of every environment opened so far."""
-        return list(self._services.values())
+        return [environment.services for environment in self._built.values()]
+
+    async def open_all(self) -> None:
+        """Open every environment that there is, also those that nobody calls.
+
+        Raises StoreError of one that cannot be opened, after all others were.
+        """
+        problem: StoreError | None = None
+        everything = Find(ENVIRONMENTS, limit=_PAGE, descending=False)
+        while items := orjson.loads((await self._database.control.find(everything)).items):
+            for document in items:
+                try:
+                    await self.get(document["id"])
+                except StoreError as error:
+                    problem = error
+            everything = replace(everything, offset=everything.offset + _PAGE)
+        if problem is not None:
+            raise problem
 
     def cached(self, id: str) -> OpenEnvironment[Services] | None:
         """The environment if it is open and its state was read since the last change."""
@@ -82,11 +105,13 @@ class Environments(Generic[Services]):
         if state is None:
             return None
         store = await self._database.environment(id)
-        services = self._services.get(id)
-        if services is None:
+        found = self._built.get(id)
+        if found is None:
             services = await self._build(state, store)
-            services = self._services.setdefault(id, services)
-        found = OpenEnvironment(state, store, services)
+            found = self._built.setdefault(id, OpenEnvironment(state, store, services))
+        # The services hold the state they were built with: it is brought up to date for them.
+        found.state.follow(state)
+        found = replace(found)
         if (control.changes(ENVIRONMENTS), control.changes(PROJECTS)) == counters:
             self._open[id] = found
         return found

@@ -77,16 +77,6 @@ class Hierarchy:
         page = await self._store.find(Find(PROJECTS, limit=500))
         return {project["id"]: project["slug"] for project in orjson.loads(page.items)}
 
-    async def environment_ids(self) -> list[str]:
-        """The ids of all environments of the server."""
-        found: list[str] = []
-        while True:
-            page = await self._store.find(Find(ENVIRONMENTS, offset=len(found), limit=500))
-            items = orjson.loads(page.items)
-            found += [item["id"] for item in items]
-            if len(items) < 500:
-                return found
-
     async def _named_project(self, slug: str | None) -> dict[str, Any]:
         if slug is None:
             return await self._only(PROJECTS, "slug", ALWAYS, "project")

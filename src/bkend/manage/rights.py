@@ -23,6 +23,9 @@ Right: TypeAlias = Literal[
     "table:data:delete",
     "auth:read",
     "auth:update",
+    "user:read",
+    "user:update",
+    "user:delete",
 ]
 
 _MEMBER = frozenset[Right](
@@ -37,9 +40,10 @@ _MEMBER = frozenset[Right](
         "table:data:update",
         "table:data:delete",
         "auth:read",
+        "user:read",
     }
 )
-_ADMIN = _MEMBER | frozenset[Right]({"project:update", "auth:update"})
+_ADMIN = _MEMBER | frozenset[Right]({"project:update", "auth:update", "user:update", "user:delete"})
 RIGHTS: dict[str, frozenset[Right]] = {
     "owner": _ADMIN,
     "admin": _ADMIN,

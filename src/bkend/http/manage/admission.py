@@ -112,3 +112,6 @@ UpdatesRecords: TypeAlias = Annotated[Room, Depends(room_for("table:data:update"
 DeletesRecords: TypeAlias = Annotated[Room, Depends(room_for("table:data:delete"))]
 ReadsAuth: TypeAlias = Annotated[Room, Depends(room_for("auth:read"))]
 UpdatesAuth: TypeAlias = Annotated[Room, Depends(room_for("auth:update"))]
+ReadsUsers: TypeAlias = Annotated[Room, Depends(room_for("user:read"))]
+UpdatesUsers: TypeAlias = Annotated[Room, Depends(room_for("user:update"))]
+DeletesUsers: TypeAlias = Annotated[Room, Depends(room_for("user:delete"))]

@@ -184,7 +184,20 @@ def _detail(problem: Mapping[str, Any]) -> Detail:
 def documented(model: type[BaseModel]) -> dict[str, Any]:
     """For `openapi_extra`: the body that `read_body` reads."""
     schema = model.model_json_schema(by_alias=True)
+    schema = _inlined(schema, schema.pop("$defs", {}))
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with its own definitions in place of references, which would lead nowhere."""
+    if isinstance(schema, dict):
+        reference = schema.get("$ref")
+        if isinstance(reference, str):
+            return _inlined(definitions[reference.rpartition("/")[2]], definitions)
+        return {name: _inlined(value, definitions) for name, value in schema.items()}
+    if isinstance(schema, list):
+        return [_inlined(value, definitions) for value in schema]
+    return schema
 
 
 def answer(body: Any, status: int = 200) -> Response:

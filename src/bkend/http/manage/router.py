@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.routing import Match
 
 from bkend import __version__
-from bkend.http.manage import design, mail, projects, providers, records, tables
+from bkend.http.manage import design, mail, projects, providers, records, tables, users
 from bkend.http.manage.bodies import answer
 
 router = APIRouter()
@@ -19,6 +19,7 @@ _PARTS = (
     tables.router,
     design.router,
     records.router,
+    users.router,
     providers.router,
     mail.router,
 )

@@ -1,0 +1,191 @@
+"""`…/environments/{env}/users`: an app's users, for tenants (51 §8).
+
+A tenant sees and changes them as an admin of the app does (11), with the rights of 51 §4.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BeforeValidator, StringConstraints
+from starlette.requests import Request
+
+from bkend.errors import NotFound
+from bkend.http.base import base_url
+from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage.admission import DeletesUsers, ReadsUsers, Room, UpdatesUsers
+from bkend.http.manage.bodies import (
+    Page,
+    answer,
+    documented,
+    read_confirmation,
+    require_confirmation,
+)
+from bkend.users import shapes
+from bkend.users.actor import Actor
+from bkend.users.bodies import (
+    AdminUserUpdate,
+    ClaimedAddress,
+    NewUser,
+    ProfileUpdate,
+    RoleUpdate,
+    given,
+    read_fields,
+)
+from bkend.users.listing import Direction, Provider, SearchType, SortBy, Status, UserQuery
+
+router = APIRouter(
+    prefix="/manage/v1/projects/{project}/environments/{env}/users",
+    tags=["users"],
+    responses=REFUSALS,
+)
+
+_TENANT = Actor("", is_admin=True)
+_Blank = BeforeValidator(lambda value: value or None)
+_Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
+
+
+class UserUpdate(ProfileUpdate, AdminUserUpdate):
+    """Profile fields, `name` and `status`."""
+
+
+@router.get("", responses={200: {"model": shapes.UserList}})
+async def list_users(
+    room: ReadsUsers,
+    paging: Page,
+    search: _Search = "",
+    searchType: Annotated[SearchType | None, _Blank] = None,
+    sortBy: SortBy = "createdAt",
+    sortDirection: Direction = "desc",
+    role: Annotated[str | None, _Blank] = None,
+    status: Annotated[Status | None, _Blank] = None,
+    verified: Annotated[bool | None, Query()] = None,
+    provider: Annotated[Provider | None, _Blank] = None,
+) -> Response:
+    """A page of users with their ways to sign in."""
+    query = UserQuery(
+        page=paging.page,
+        limit=paging.limit,
+        search=search,
+        search_type=searchType,
+        sort_by=sortBy,
+        descending=sortDirection == "desc",
+        include_accounts=True,
+        role=role,
+        status=status,
+        is_verified=verified,
+        provider=provider,
+    )
+    items, total = await room.services.users.page(_TENANT, query)
+    return answer(paging.shape(items, total))
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={201: {"model": shapes.User}},
+    openapi_extra=documented(NewUser),
+)
+async def create_user(room: UpdatesUsers, exchange: CurrentExchange) -> Response:
+    """Make a user without a password."""
+    body = await read_fields(exchange, NewUser)
+    made = await room.services.users.create(body.name, body.email, body.role, _roles(room))
+    return answer(shapes.user(made), 201)
+
+
+@router.get("/{id}", responses={200: {"model": shapes.User}})
+async def get_user(id: str, room: ReadsUsers) -> Response:
+    """A user with the ways to sign in."""
+    users = room.services.users
+    user = shapes.user(await users.records.get(id))
+    return answer(shapes.with_accounts(user, await users.accounts(id)))
+
+
+@router.patch(
+    "/{id}", responses={200: {"model": shapes.User}}, openapi_extra=documented(UserUpdate)
+)
+async def update_user(
+    id: str, room: UpdatesUsers, exchange: CurrentExchange, request: Request
+) -> Response:
+    """Change profile fields, `name`, `status`; `banned` ends all sessions of the user."""
+    users = room.services.users
+    document = await users.records.get(id)
+    changes = given(await read_fields(exchange, UserUpdate))
+    status = {"status": changes.pop("status")} if "status" in changes else {}
+    document = await users.profiles.update(document, changes, base_url(request))
+    return answer(shapes.user(await users.update(document, status)))
+
+
+@router.delete("/{id}")
+async def delete_user(
+    id: str, room: DeletesUsers, exchange: CurrentExchange, confirm: str | None = None
+) -> Response:
+    """Delete a user for good; `confirm` is the address, or the id of a user without one."""
+    document = await room.services.users.records.get(id)
+    name = document.get("email") or id
+    require_confirmation(await read_confirmation(exchange, confirm), name)
+    await room.services.users.remove(document)
+    return answer({"deleted": True, "id": id})
+
+
+@router.patch(
+    "/{id}/role", responses={200: {"model": shapes.User}}, openapi_extra=documented(RoleUpdate)
+)
+async def change_role(id: str, room: UpdatesUsers, exchange: CurrentExchange) -> Response:
+    """Give a user another role, which acts on the next request."""
+    document = await room.services.users.records.get(id)
+    body = await read_fields(exchange, RoleUpdate)
+    changed = await room.services.users.set_role(document, body.role, _roles(room))
+    return answer(shapes.user(changed))
+
+
+@router.put(
+    "/{id}/claim-email",
+    responses={200: {"model": shapes.User}},
+    openapi_extra=documented(ClaimedAddress),
+)
+async def claim_email(id: str, room: UpdatesUsers, exchange: CurrentExchange) -> Response:
+    """Give an imported user, who has no address, the address of the person it is."""
+    document = await room.services.users.records.get(id)
+    body = await read_fields(exchange, ClaimedAddress)
+    return answer(shapes.user(await room.services.users.claim(document, body.email)))
+
+
+@router.get("/{id}/accounts")
+async def list_accounts(id: str, room: ReadsUsers, paging: Page) -> Response:
+    """The user's ways to sign in, oldest first."""
+    await room.services.users.records.get(id)
+    accounts = await room.services.users.accounts(id)
+    page = accounts[paging.offset : paging.offset + paging.limit]
+    return answer(paging.shape(page, len(accounts)))
+
+
+@router.get("/{id}/sessions")
+async def list_sessions(id: str, room: ReadsUsers, paging: Page) -> Response:
+    """The user's live sessions, newest activity first."""
+    await room.services.users.records.get(id)
+    devices = room.services.users.devices
+    items, total = await devices.page(id, paging.offset, paging.limit)
+    return answer(paging.shape(items, total))
+
+
+@router.delete("/{id}/sessions")
+async def end_sessions(id: str, room: UpdatesUsers) -> Response:
+    """Sign the user out everywhere."""
+    await room.services.users.records.get(id)
+    return answer({"deleted": True, "count": await room.services.users.devices.end_all(id)})
+
+
+@router.delete("/{id}/sessions/{session_id}")
+async def end_session(id: str, session_id: str, room: UpdatesUsers) -> Response:
+    """Sign one of the user's devices out."""
+    await room.services.users.records.get(id)
+    if not await room.services.users.devices.end(id, session_id):
+        raise NotFound("There is no such session")
+    return answer({"deleted": True, "id": session_id})
+
+
+def _roles(room: Room) -> frozenset[str]:
+    return room.environment.state.project.custom_roles

@@ -1,0 +1,1 @@
+"""Users: the API, removal, avatars, objects."""
