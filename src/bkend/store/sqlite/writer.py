@@ -75,8 +75,7 @@ class Writer:
         self._delivered = delivered
         self._checkpointing = checkpointing
         self._wal_pages = 0
-        self._jobs: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
-        self._handing: list[Job] = []
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
         connection.set_wal_hook(self._note_wal)
         self._thread = threading.Thread(target=self._work, name=f"writer-{name}", daemon=True)
@@ -97,24 +96,14 @@ class Writer:
         if self._closed:
             future.set_exception(StoreUnavailable("the server is shutting down"))
         else:
-            if not self._handing:
-                self._loop.call_soon(self._hand_over)
-            self._handing.append(Job(run, future, insertion))
+            self._jobs.put(Job(run, future, insertion))
         return future
-
-    def _hand_over(self) -> None:
-        """Give the writer all jobs of this turn of the loop at once: woken by the first of them
-        it would only contend with the loop for the interpreter."""
-        jobs, self._handing = self._handing, []
-        self._jobs.put(jobs)
 
     async def close(self) -> None:
         """Finish the queue, then close the connection."""
         if self._closed:
             return
         self._closed = True
-        if self._handing:
-            self._hand_over()
         self._jobs.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
 
@@ -134,15 +123,15 @@ class Writer:
         first = self._jobs.get()
         if first is None:
             return [], True
-        group = first
+        group = [first]
         while len(group) < _GROUP_LIMIT:
             try:
-                more = self._jobs.get_nowait()
+                job = self._jobs.get_nowait()
             except queue.Empty:
                 break
-            if more is None:
+            if job is None:
                 return group, True
-            group += more
+            group.append(job)
         return group, False
 
     def _commit(self, group: list[Job]) -> None:
