@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from bkend.http.exchange import Exchange
+from bkend.http.openapi import Route
 
 
 class JsonRequest(Request):
@@ -29,7 +29,7 @@ class JsonRequest(Request):
         return orjson.loads(self._body)
 
 
-class JsonRoute(APIRoute):
+class JsonRoute(Route):
     """The route class of routers with JSON bodies. Raises PayloadTooLarge."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -16,13 +16,14 @@ from bkend.auth.shapes import Message
 from bkend.http.base import base_url
 from bkend.http.dependencies import REFUSALS, CurrentAuth, CurrentExchange, SignedIn
 from bkend.http.manage.bodies import Page, answer, documented
+from bkend.http.openapi import Route
 from bkend.users import bodies, shapes
 from bkend.users.bodies import given, read_fields
 from bkend.users.callers import Creates, CurrentUsers, Deletes, Lists, Reads, Updates
 from bkend.users.listing import Direction, SearchType, SortBy, UserQuery
 
-router = APIRouter(prefix="/v1/users", tags=["users"], responses=REFUSALS)
-withdrawal = APIRouter(prefix="/v1/auth", tags=["auth"], responses=REFUSALS)
+router = APIRouter(prefix="/v1/users", tags=["users"], responses=REFUSALS, route_class=Route)
+withdrawal = APIRouter(prefix="/v1/auth", tags=["auth"], responses=REFUSALS, route_class=Route)
 
 _Blank = BeforeValidator(lambda value: value or None)
 _Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]

@@ -10,11 +10,14 @@ from fastapi.responses import Response
 
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.bodies import answer, documented, read_body
+from bkend.http.openapi import Route
 from bkend.users import bodies, shapes
 from bkend.users.bodies import given
 from bkend.users.callers import CurrentUsers, Reads, Updates
 
-router = APIRouter(prefix="/v1/users/{user_id}", tags=["users"], responses=REFUSALS)
+router = APIRouter(
+    prefix="/v1/users/{user_id}", tags=["users"], responses=REFUSALS, route_class=Route
+)
 
 
 async def _read(user_id: str, actor: Reads, users: CurrentUsers) -> dict[str, Any]:

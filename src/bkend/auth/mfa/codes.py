@@ -8,9 +8,6 @@ import re
 import secrets
 import string
 
-import pyotp
-import segno
-
 STEP_MS = 30_000
 BACKUP_CODES = 10
 
@@ -23,6 +20,8 @@ _BACKUP = re.compile("[a-z0-9]{8}")
 
 def new_secret() -> str:
     """160 random bits in base32."""
+    import pyotp
+
     return pyotp.random_base32()
 
 
@@ -46,6 +45,8 @@ def is_backup(code: str) -> bool:
 
 def matching_step(secret: str, code: str, now: int, after: int = -1) -> int | None:
     """The 30-second step later than `after` whose password this is; `now` in ms."""
+    import pyotp
+
     totp = pyotp.TOTP(secret)
     current = now // STEP_MS
     found = None
@@ -63,9 +64,13 @@ def digest(secret: str, code: str) -> str:
 
 def address(secret: str, email: str, issuer: str) -> str:
     """The `otpauth:` address that authenticator apps read."""
+    import pyotp
+
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
 
 
 def picture(address: str) -> str:
     """The address as a QR code: an `<svg>` element to put in a page."""
+    import segno
+
     return segno.make(address, error="m").svg_inline(scale=4, dark="#000", light="#fff")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
+
+if TYPE_CHECKING:
+    import httpx
 
 _LARGEST = 512 * 1024
 _SECONDS = 10.0
@@ -66,6 +68,8 @@ class Outbound:
         form: Mapping[str, str] | None,
         credentials: tuple[str, str] | None,
     ) -> ProviderAnswer:
+        import httpx
+
         # Compressed answers are not asked for: a small one may unfold into a very large one.
         sent = {
             "Accept": "application/json",
@@ -102,6 +106,8 @@ class Outbound:
         return b"".join(parts)
 
     async def _opened(self) -> httpx.AsyncClient:
+        import httpx
+
         async with self._opening:
             if self._client is None:
                 # Reading the certificates takes long enough to be felt by other requests.

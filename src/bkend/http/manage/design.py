@@ -21,13 +21,16 @@ from bkend.http.manage.bodies import (
     read_body,
 )
 from bkend.http.manage.tables import PREFIX
+from bkend.http.openapi import Route
 from bkend.tables.design import Designed
 from bkend.tables.errors import VersionNotFound
 from bkend.tables.fields import FieldChanges, fields_given
 from bkend.tables.shapes import index_shapes, version_shape
 from bkend.tables.versions import Kind, find_version, list_versions
 
-router = APIRouter(prefix=f"{PREFIX}/{{table}}", tags=["tables"], responses=REFUSALS)
+router = APIRouter(
+    prefix=f"{PREFIX}/{{table}}", tags=["tables"], responses=REFUSALS, route_class=Route
+)
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 

@@ -10,8 +10,11 @@ from fastapi.responses import Response
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import CurrentCore, CurrentTenant
 from bkend.http.manage.bodies import ProjectUpdate, answer, documented, read_body
+from bkend.http.openapi import Route
 
-router = APIRouter(prefix="/manage/v1/projects", tags=["projects"], responses=REFUSALS)
+router = APIRouter(
+    prefix="/manage/v1/projects", tags=["projects"], responses=REFUSALS, route_class=Route
+)
 
 
 @router.get("/{project}")

@@ -26,10 +26,11 @@ from bkend.http.manage.auth_bodies import (
     changes_of_settings,
 )
 from bkend.http.manage.bodies import Page, answer, documented, read_json
+from bkend.http.openapi import Route
 
 PREFIX = "/manage/v1/projects/{project}/environments/{env}/auth"
 
-router = APIRouter(prefix=PREFIX, tags=["auth"], responses=REFUSALS)
+router = APIRouter(prefix=PREFIX, tags=["auth"], responses=REFUSALS, route_class=Route)
 
 
 @router.get("/providers", responses={200: {"model": ProviderList}})

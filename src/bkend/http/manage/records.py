@@ -25,12 +25,15 @@ from bkend.http.manage.bodies import (
     require_confirmation,
 )
 from bkend.http.manage.tables import PREFIX
+from bkend.http.openapi import Route
 from bkend.records.access import Access
 from bkend.tables.errors import SystemTableProtected
 from bkend.tables.models import SYSTEM_TABLES
 from bkend.tables.permissions import Operation
 
-router = APIRouter(prefix=f"{PREFIX}/{{table}}/records", tags=["records"], responses=REFUSALS)
+router = APIRouter(
+    prefix=f"{PREFIX}/{{table}}/records", tags=["records"], responses=REFUSALS, route_class=Route
+)
 
 _READABLE = frozenset({"users", "files"})
 

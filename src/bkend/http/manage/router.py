@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 from starlette.routing import Match
 
 from bkend import __version__
 from bkend.http.manage import design, mail, projects, providers, records, tables, users
 from bkend.http.manage.bodies import answer
+from bkend.http.openapi import Route, document
 
-router = APIRouter()
 _PARTS = (
     projects.router,
     tables.router,
@@ -23,16 +21,19 @@ _PARTS = (
     providers.router,
     mail.router,
 )
-for _part in _PARTS:
-    router.include_router(_part)
-
-_routes: list[Any] = [route for part in _PARTS for route in part.routes]
+_documented: list[Any] = [route for part in _PARTS for route in part.routes]
 
 
-@router.get("/manage/v1/openapi.json", include_in_schema=False)
 async def show_openapi() -> Response:
     """The OpenAPI document of the management API."""
-    return answer(get_openapi(title="bkend management", version=__version__, routes=_routes))
+    return answer(document(_documented, title="bkend management", version=__version__))
+
+
+routes: list[Any] = [
+    *_documented,
+    Route("/manage/v1/openapi.json", show_openapi, methods=["GET"], include_in_schema=False),
+]
+"""Every route of the management API."""
 
 
 def allowed_methods(path: str) -> set[str]:
@@ -40,7 +41,7 @@ def allowed_methods(path: str) -> set[str]:
     scope = {"type": "http", "path": path, "method": "", "root_path": "", "headers": []}
     return {
         method
-        for route in _routes
+        for route in routes
         if route.matches(scope)[0] is not Match.NONE
         for method in route.methods
     }

@@ -24,6 +24,7 @@ from bkend.http.manage.bodies import (
     require_confirmation,
 )
 from bkend.http.manage.export import FORMATS, export_rows
+from bkend.http.openapi import Route
 from bkend.tables.errors import SystemTableProtected
 from bkend.tables.examples import api_examples
 from bkend.tables.indexes import check_indexes
@@ -35,7 +36,7 @@ from bkend.tables.shapes import shown_parts, table_shape
 
 PREFIX = "/manage/v1/projects/{project}/environments/{env}/tables"
 
-router = APIRouter(prefix=PREFIX, tags=["tables"], responses=REFUSALS)
+router = APIRouter(prefix=PREFIX, tags=["tables"], responses=REFUSALS, route_class=Route)
 
 _SORTS = {
     "tableName": lambda table: table.name,

@@ -23,6 +23,7 @@ from bkend.http.manage.bodies import (
     read_confirmation,
     require_confirmation,
 )
+from bkend.http.openapi import Route
 from bkend.users import shapes
 from bkend.users.actor import Actor
 from bkend.users.bodies import (
@@ -40,6 +41,7 @@ router = APIRouter(
     prefix="/manage/v1/projects/{project}/environments/{env}/users",
     tags=["users"],
     responses=REFUSALS,
+    route_class=Route,
 )
 
 _TENANT = Actor("", is_admin=True)
