@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from pydantic import (
     AliasChoices,
@@ -25,7 +25,6 @@ from bkend.http.dependencies import (
     REFUSALS,
     CurrentAuth,
     CurrentClient,
-    CurrentExchange,
     CurrentLinks,
     FromOne,
     SignedIn,
@@ -106,10 +105,10 @@ class PasswordChange(_Body):
     newPassword: str
 
 
-async def _signed_in_user(exchange: CurrentExchange) -> Identity:
+async def _signed_in_user(request: Request) -> Identity:
     """As `signed_in`, but a live session without its user is 404."""
     try:
-        return await signed_in(exchange)
+        return await signed_in(request)
     except UserGone:
         raise UserNotFound from None
 

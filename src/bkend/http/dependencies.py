@@ -53,36 +53,44 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 """For `responses=` of a router: how refusals look in the OpenAPI document."""
 
 
-async def current_exchange(request: Request) -> Exchange:
+# Dependencies ask for the request alone: FastAPI takes each one's own dependencies apart for
+# every route that uses it, at every start.
+
+
+def exchange_of(request: Request) -> Exchange:
     """The exchange that the outer application has already admitted."""
     exchange: Exchange = request.scope["bkend.exchange"]
     return exchange
 
 
-CurrentExchange = Annotated[Exchange, Depends(current_exchange)]
-
-
-async def current_services(exchange: CurrentExchange) -> EnvironmentServices:
+def services_of(request: Request) -> EnvironmentServices:
     """The services of the key's environment."""
-    assert exchange.environment is not None
-    return exchange.environment.services
+    environment = exchange_of(request).environment
+    assert environment is not None
+    return environment.services
 
 
-async def current_auth(exchange: CurrentExchange) -> AuthService:
+async def current_exchange(request: Request) -> Exchange:
+    """The exchange."""
+    return exchange_of(request)
+
+
+async def current_auth(request: Request) -> AuthService:
     """The authentication of the key's environment."""
-    return (await current_services(exchange)).auth
+    return services_of(request).auth
 
 
-async def current_links(exchange: CurrentExchange) -> Links:
+async def current_links(request: Request) -> Links:
     """The links of the key's environment."""
-    return (await current_services(exchange)).links
+    return services_of(request).links
 
 
-async def signed_in(exchange: CurrentExchange) -> Identity:
+async def signed_in(request: Request) -> Identity:
     """The user whose token was sent; notes that the session is in use.
 
     Raises Unauthorized without a token, else what `Identities.identify` raises.
     """
+    exchange = exchange_of(request)
     assert exchange.environment is not None
     identity = await identify(exchange, exchange.environment)
     if identity is None:
@@ -93,8 +101,9 @@ async def signed_in(exchange: CurrentExchange) -> Identity:
     return identity
 
 
-async def current_client(exchange: CurrentExchange) -> Client:
+async def current_client(request: Request) -> Client:
     """Where the request comes from, as sessions remember it."""
+    exchange = exchange_of(request)
     user_agent = exchange.headers.get("user-agent")
     return Client(user_agent or None, exchange.address or None)
 
@@ -109,6 +118,7 @@ def _whole_number(value: object) -> object:
 FromOne = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
 """The `page` and `limit` of a list."""
 
+CurrentExchange = Annotated[Exchange, Depends(current_exchange)]
 CurrentClient = Annotated[Client, Depends(current_client)]
 CurrentLinks = Annotated[Links, Depends(current_links)]
 CurrentAuth = Annotated[AuthService, Depends(current_auth)]

@@ -5,31 +5,37 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.dependencies import REFUSALS, CurrentExchange, services_of
 from bkend.http.manage.bodies import answer, documented, read_body
 from bkend.http.openapi import Route
 from bkend.users import bodies, shapes
+from bkend.users.actor import Actor
 from bkend.users.bodies import given
-from bkend.users.callers import CurrentUsers, Reads, Updates
+from bkend.users.callers import CurrentUsers, acting
 
 router = APIRouter(
     prefix="/v1/users/{user_id}", tags=["users"], responses=REFUSALS, route_class=Route
 )
 
 
-async def _read(user_id: str, actor: Reads, users: CurrentUsers) -> dict[str, Any]:
-    document = await users.records.get(user_id)
+_reading, _changing = acting("read"), acting("update")
+
+
+async def _own(user_id: str, request: Request, actor: Actor) -> dict[str, Any]:
+    document: dict[str, Any] = await services_of(request).users.records.get(user_id)
     actor.require_self(document)
     return document
 
 
-async def _changed(user_id: str, actor: Updates, users: CurrentUsers) -> dict[str, Any]:
-    document = await users.records.get(user_id)
-    actor.require_self(document)
-    return document
+async def _read(user_id: str, request: Request) -> dict[str, Any]:
+    return await _own(user_id, request, await _reading(request))
+
+
+async def _changed(user_id: str, request: Request) -> dict[str, Any]:
+    return await _own(user_id, request, await _changing(request))
 
 
 _Read = Annotated[dict[str, Any], Depends(_read)]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal, TypeAlias
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
-from bkend.environment import EnvironmentServices
 from bkend.errors import ScopeInsufficient
-from bkend.http.dependencies import CurrentExchange, current_services
+from bkend.http.dependencies import exchange_of, services_of
 from bkend.http.gate import identify
 from bkend.users.actor import Actor
 from bkend.users.errors import UserUnauthorized
@@ -18,11 +17,9 @@ from bkend.users.service import Users
 _Operation: TypeAlias = Literal["create", "read", "update", "delete", "list"]
 
 
-async def current_users(
-    services: Annotated[EnvironmentServices, Depends(current_services)],
-) -> Users:
+async def current_users(request: Request) -> Users:
     """The users of the key's environment."""
-    return services.users
+    return services_of(request).users
 
 
 CurrentUsers = Annotated[Users, Depends(current_users)]
@@ -35,7 +32,8 @@ def acting(operation: _Operation) -> Callable[..., Coroutine[Any, Any, Actor]]:
     Raises UserUnauthorized, ScopeInsufficient, TokenExpired, InvalidToken.
     """
 
-    async def actor(exchange: CurrentExchange) -> Actor:
+    async def actor(request: Request) -> Actor:
+        exchange = exchange_of(request)
         assert exchange.environment is not None
         assert exchange.key is not None
         has_rights = exchange.key.is_secret and exchange.key.allows("users", operation)
@@ -54,8 +52,12 @@ def acting(operation: _Operation) -> Callable[..., Coroutine[Any, Any, Actor]]:
     return actor
 
 
-async def _lists(actor: Annotated[Actor, Depends(acting("list"))], users: CurrentUsers) -> Actor:
-    await users.require_listing(actor)
+_listing = acting("list")
+
+
+async def _lists(request: Request) -> Actor:
+    actor = await _listing(request)
+    await services_of(request).users.require_listing(actor)
     return actor
 
 

@@ -25,9 +25,9 @@ from bkend.http.bodies import Body, JsonRoute, answer
 from bkend.http.dependencies import (
     REFUSALS,
     CurrentClient,
-    CurrentExchange,
     CurrentLinks,
     SignedIn,
+    exchange_of,
 )
 from bkend.http.gate import identify
 
@@ -72,8 +72,9 @@ class OrganizationSwitch(Body):
     organizationId: Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
-async def _signed_in_or_nobody(exchange: CurrentExchange) -> Identity | None:
+async def _signed_in_or_nobody(request: Request) -> Identity | None:
     """The caller; a bad token counts as none (10 §9)."""
+    exchange = exchange_of(request)
     assert exchange.environment is not None
     try:
         return await identify(exchange, exchange.environment)

@@ -14,7 +14,7 @@ from bkend.auth.shapes import Message
 from bkend.core import Core
 from bkend.errors import ScopeInsufficient
 from bkend.http.bodies import Body, JsonRoute, answer
-from bkend.http.dependencies import REFUSALS, CurrentExchange, CurrentLinks, FromOne
+from bkend.http.dependencies import REFUSALS, CurrentLinks, FromOne, exchange_of
 from bkend.http.gate import identify
 
 router = APIRouter(
@@ -58,8 +58,9 @@ class Rejection(Body):
     email: str
 
 
-async def _inviting(request: Request, exchange: CurrentExchange) -> Inviting:
+async def _inviting(request: Request) -> Inviting:
     """Who calls. A secret key with scopes needs `invitations:…` (21 §6.1): roles are given here."""
+    exchange = exchange_of(request)
     assert exchange.environment is not None
     core: Core = request.app.state.core
     value = exchange.headers.get("x-api-key") or ""

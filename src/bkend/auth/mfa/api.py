@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from bkend.auth.mfa.service import Mfa
 from bkend.auth.mfa.shapes import BackupCodes, Nothing, Setup
 from bkend.http.bodies import Body, JsonRoute, answer
-from bkend.http.dependencies import REFUSALS, CurrentExchange, SignedIn, current_services
+from bkend.http.dependencies import REFUSALS, CurrentExchange, SignedIn, services_of
 
 router = APIRouter(prefix="/v1/auth/mfa", tags=["auth"], route_class=JsonRoute, responses=REFUSALS)
 
@@ -34,8 +34,8 @@ class MfaDisable(Body):
     code: str | None = None
 
 
-async def _current_mfa(exchange: CurrentExchange) -> Mfa:
-    return (await current_services(exchange)).mfa
+async def _current_mfa(request: Request) -> Mfa:
+    return services_of(request).mfa
 
 
 _CurrentMfa = Annotated[Mfa, Depends(_current_mfa)]

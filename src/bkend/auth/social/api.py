@@ -29,7 +29,7 @@ from bkend.core import Core
 from bkend.errors import ApiError, Unauthorized
 from bkend.http.base import base_url
 from bkend.http.bodies import JsonRoute
-from bkend.http.dependencies import REFUSALS, CurrentExchange, SignedIn, current_services
+from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange, SignedIn, services_of
 from bkend.http.exchange import Exchange
 from bkend.http.gate import check_environment
 from bkend.http.manage.bodies import FromOne
@@ -80,19 +80,12 @@ class AccountQuestion(_Body):
     providerAccountId: Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
-async def _social(exchange: CurrentExchange) -> Social:
+async def _social(request: Request) -> Social:
     """Sign-in through the providers of the key's environment."""
-    return (await current_services(exchange)).social
-
-
-async def _client(exchange: CurrentExchange) -> Client:
-    """Where the request comes from, as sessions remember it."""
-    user_agent = exchange.headers.get("user-agent")
-    return Client(user_agent or None, exchange.address or None)
+    return services_of(request).social
 
 
 _CurrentSocial = Annotated[Social, Depends(_social)]
-_CurrentClient = Annotated[Client, Depends(_client)]
 
 
 def _answer(body: Mapping[str, Any], status: int = 200) -> Response:
@@ -105,7 +98,7 @@ def _answer(body: Mapping[str, Any], status: int = 200) -> Response:
 
 @router.post("/{provider}/callback", responses={200: {"model": SocialResult}})
 async def sign_in_with_provider(
-    provider: str, body: ProviderGrant, social: _CurrentSocial, client: _CurrentClient
+    provider: str, body: ProviderGrant, social: _CurrentSocial, client: CurrentClient
 ) -> Response:
     """Sign in with what the provider gave the app; a new identity becomes a user."""
     return _answer(await social.sign_in(provider, body.grant, client))
@@ -134,7 +127,7 @@ async def return_from_provider(
     provider: str,
     request: Request,
     exchange: CurrentExchange,
-    client: _CurrentClient,
+    client: CurrentClient,
     code: Annotated[str | None, Query(max_length=4096)] = None,
     state: Annotated[str | None, Query(max_length=16 * 1024)] = None,
     error: Annotated[str | None, Query(max_length=256)] = None,

@@ -15,7 +15,7 @@ from bkend.caller import Caller, managing
 from bkend.core import Core
 from bkend.environment import Environment, EnvironmentServices
 from bkend.errors import NotFound
-from bkend.http.dependencies import CurrentExchange
+from bkend.http.dependencies import exchange_of
 from bkend.manage.rights import Right, Tenant, admit_token
 from bkend.tables.models import Table
 
@@ -48,18 +48,16 @@ class Room:
         }
 
 
-async def current_core(request: Request) -> Core:
+def core_of(request: Request) -> Core:
     """The opened core."""
     core: Core = request.app.state.core
     return core
 
 
-CurrentCore = Annotated[Core, Depends(current_core)]
-
-
-async def current_tenant(exchange: CurrentExchange, core: CurrentCore) -> Tenant:
+async def tenant_of(request: Request) -> Tenant:
     """The holder of the bearer token; raises Unauthorized."""
-    value = exchange.headers.get("authorization") or ""
+    core = core_of(request)
+    value = exchange_of(request).headers.get("authorization") or ""
     scheme, _, token = value.partition(" ")
     given = token.strip() if scheme.lower() == "bearer" and token.strip() else None
     tenant = await admit_token(core.keys, core.clock, given)
@@ -68,40 +66,36 @@ async def current_tenant(exchange: CurrentExchange, core: CurrentCore) -> Tenant
     return tenant
 
 
-CurrentTenant = Annotated[Tenant, Depends(current_tenant)]
+async def current_core(request: Request) -> Core:
+    """The opened core."""
+    return core_of(request)
 
 
-async def current_project(project: str, tenant: CurrentTenant, core: CurrentCore) -> dict[str, Any]:
-    """The project of the path, by id or slug; raises NotFound."""
-    return await core.projects.find(tenant, project)
-
-
-CurrentProject = Annotated[dict[str, Any], Depends(current_project)]
-
-
-async def current_room(
-    env: str, project: CurrentProject, tenant: CurrentTenant, core: CurrentCore
-) -> Room:
-    """The environment of the path, by id or name; raises NotFound."""
-    document = await core.projects.environment(project, env)
-    environment = await core.environments.get(document["id"])
-    if environment is None:
-        raise NotFound
-    return Room(tenant, project, environment)
+async def current_tenant(request: Request) -> Tenant:
+    """See `tenant_of`."""
+    return await tenant_of(request)
 
 
 def room_for(right: Right) -> Callable[..., Coroutine[Any, Any, Room]]:
-    """The environment, for a tenant who has the right: checked before the environment is."""
+    """The environment of the path, by id or name, for a tenant who has the right, which is checked
+    before the environment is. Raises Unauthorized, NotFound, Forbidden, TokenScopeInsufficient."""
 
-    async def admitted(
-        env: str, project: CurrentProject, tenant: CurrentTenant, core: CurrentCore
-    ) -> Room:
+    async def admitted(project: str, env: str, request: Request) -> Room:
+        core = core_of(request)
+        tenant = await tenant_of(request)
+        found = await core.projects.find(tenant, project)
         tenant.require(right)
-        return await current_room(env, project, tenant, core)
+        document = await core.projects.environment(found, env)
+        environment = await core.environments.get(document["id"])
+        if environment is None:
+            raise NotFound
+        return Room(tenant, found, environment)
 
     return admitted
 
 
+CurrentCore = Annotated[Core, Depends(current_core)]
+CurrentTenant = Annotated[Tenant, Depends(current_tenant)]
 Reads: TypeAlias = Annotated[Room, Depends(room_for("table:read"))]
 Creates: TypeAlias = Annotated[Room, Depends(room_for("table:create"))]
 Updates: TypeAlias = Annotated[Room, Depends(room_for("table:update"))]
