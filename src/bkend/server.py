@@ -17,6 +17,7 @@ from granian.server.embed import Server
 
 from bkend.app import build_app
 from bkend.core import Core, open_core
+from bkend.http.scheduling import answer_at_once
 from bkend.logs import configure_logs
 from bkend.manage.hierarchy import Bootstrap
 from bkend.settings import LoadedSettings, Settings
@@ -69,6 +70,7 @@ async def _serve(settings: Settings, address: str, parent: Connection | None = N
         if parent is None:
             await _greet(core)
         app = build_app(core)
+        answer_at_once(app.begin)
         server = Server(
             app,
             address=address,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Coroutine
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -92,17 +93,25 @@ class Application:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """A request from granian."""
-        if scope.proto == "http":
-            await self._handle(RsgiTransport(scope, protocol))
+        waiting = self.begin(scope, protocol)
+        if waiting is not None:
+            await waiting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A request from an ASGI server."""
         if scope["type"] == "http":
-            await self._handle(AsgiTransport(scope, receive, send))
+            waiting = self._begin(AsgiTransport(scope, receive, send))
+            if waiting is not None:
+                await waiting
 
-    async def _handle(self, transport: Transport) -> None:
+    def begin(self, scope: Any, protocol: Any) -> Coroutine[Any, Any, None] | None:
+        """Answer a request from granian, if that needs no waiting; else what is to be run."""
+        return self._begin(RsgiTransport(scope, protocol)) if scope.proto == "http" else None
+
+    def _begin(self, transport: Transport) -> Coroutine[Any, Any, None] | None:
         request_id = f"{self._process}{next(self._numbers):08x}"
         exchange = Exchange(transport, request_id, self._trusted)
+        waiting: Awaitable[None] | None
         try:
             self._database.refresh()
             path = exchange.path
@@ -110,10 +119,19 @@ class Application:
                 raise UriTooLong
             if path.startswith("/v1/data/") and exchange.method != "OPTIONS":
                 waiting = handle_records(exchange, self._door, path[9:])
-                if waiting is not None:
-                    await waiting
             else:
-                await self._route(exchange, path)
+                waiting = self._route(exchange, path)
+        except Exception as error:
+            waiting = _raise(error)
+        if waiting is None:
+            self._note(exchange)
+            return None
+        return self._finish(exchange, waiting)
+
+    async def _finish(self, exchange: Exchange, waiting: Awaitable[None]) -> None:
+        """Wait for the answer; what it fails with becomes one."""
+        try:
+            await waiting
         except Disconnected:
             exchange.status = 499
         except ApiError as error:
@@ -130,6 +148,10 @@ class Application:
         except Exception:
             log.exception("request failed", request_id=exchange.request_id, path=exchange.path)
             await self._refuse(exchange, InternalError())
+        self._note(exchange)
+
+    def _note(self, exchange: Exchange) -> None:
+        """Count the answered request, and log it where that is wanted."""
         seconds = perf_counter() - exchange.started
         method = exchange.method if exchange.method in _METHODS else "OTHER"
         self._metrics.observe(exchange.route, method, exchange.status, seconds)
@@ -186,6 +208,10 @@ class Application:
         if exchange.status:
             return  # the answer has begun; nothing sensible can be added
         await exchange.refuse(error)
+
+
+async def _raise(error: Exception) -> None:
+    raise error
 
 
 class FixedAnswer:
