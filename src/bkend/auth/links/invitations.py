@@ -67,8 +67,7 @@ class Invitations:
         Raises Unauthorized, NotAllowed, InvalidEmail, InvalidRequest.
         """
         caller.require_anybody()
-        if not caller.is_admin:
-            raise NotAllowed
+        caller.require_admin()
         address = normalise_email(wanted.email)
         self._acceptance.require_role(wanted.resource_type, wanted.resource_role)
         if wanted.resource_type == "project" and (
