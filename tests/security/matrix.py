@@ -245,9 +245,7 @@ INVITATIONS = [
 
 PAGES = ("/auth/reset-password", "/auth/invitation")
 """HTML for the people who follow a mailed link, whose token is all that counts."""
-LINKS = [
-    _entry(method, path, path, "404") for path in PAGES for method in ("GET", "HEAD", "POST")
-]
+LINKS = [_entry(method, path, path, "404") for path in PAGES for method in ("GET", "HEAD", "POST")]
 
 _USERS = "/v1/users"
 _OF_USER = f"{_USERS}/{{user_id}}"
@@ -323,6 +321,8 @@ _MANAGED = [
     *[(method, f"{_MANAGED_USERS}/{{id}}") for method in ("GET", "PATCH", "DELETE")],
     ("PATCH", f"{_MANAGED_USERS}/{{id}}/role"),
     ("PUT", f"{_MANAGED_USERS}/{{id}}/claim-email"),
+    ("POST", f"{_MANAGED_USERS}/{{id}}/password-reset"),
+    ("POST", f"{_MANAGED_USERS}/{{id}}/verify-email"),
     ("GET", f"{_MANAGED_USERS}/{{id}}/accounts"),
     ("GET", f"{_MANAGED_USERS}/{{id}}/sessions"),
     ("DELETE", f"{_MANAGED_USERS}/{{id}}/sessions"),
