@@ -87,6 +87,8 @@ _SHOWN = " 401 401 401 401   401 200 200 200 200 200   200 403 404 401 401"
 _SELF = "  401 401 401 401   401 403 403 200 403 200   200 403 404 401 401"
 _ROLE = "  401 401 401 401   401 403 403 403 403 400   400 403 404 401 401"
 _UNKNOWN = "401 401 401 401  401 404 404 404 404 404   404 403 404 401 401"
+_INVITE = "401 401 401 401   401 403 403 403 403 400   400 403 400 401 401"
+_VISIT = " 400 401 401 401   400 400 400 400 400 400   400 400 400 400 400"
 
 _POST = {"title": "x"}
 _NOTE = {"text": "x"}
@@ -185,6 +187,26 @@ FIXED = [
     _entry("GET", f"{_AUTH}/accounts", f"{_AUTH}/accounts", _USER),
     _entry("DELETE", f"{_AUTH}/accounts/{{provider}}", f"{_AUTH}/accounts/google", _LOST),
     _entry("POST", f"{_AUTH}/accounts/check", f"{_AUTH}/accounts/check", _FORM, {}),
+    *[
+        _entry("POST", f"{_AUTH}/{path}", f"{_AUTH}/{path}", _FORM, {})
+        for path in (
+            "email/callback",
+            "email/verify/send",
+            "email/verify/resend",
+            "email/verify/confirm",
+            "signup/email/resend",
+            "password/reset/request",
+            "password/reset/confirm",
+            "invitations/accept",
+            "invitations/reject",
+        )
+    ],
+    *[
+        _entry("POST", f"{_AUTH}/{path}", f"{_AUTH}/{path}", _MINE, {})
+        for path in ("switch-organization", "mfa/enable", "mfa/confirm", "mfa/disable")
+    ],
+    _entry("GET", f"{_AUTH}/email/callback", f"{_AUTH}/email/callback", _VISIT),
+    _entry("GET", f"{_AUTH}/signup/email/confirm", f"{_AUTH}/signup/email/confirm", _VISIT),
     _entry("GET", f"{_AUTH}/{{unknown}}", f"{_AUTH}/nothing", _NOPE),
     _entry("DELETE", f"{_AUTH}/withdraw", f"{_AUTH}/withdraw", _LAST),
     _entry("GET", "/v1/{unknown}", "/v1/files", _NOPE),
@@ -211,6 +233,19 @@ FIXED = [
     _entry("OPTIONS", _AVATAR, "/raw/avatars/none", "204"),
     _entry("GET", "/", "/", "307"),
 ]
+
+_INVITATIONS = f"{_AUTH}/invitations"
+_INVITATION = f"{_INVITATIONS}/{{invitation_id}}"
+INVITATIONS = [
+    _entry("GET", _INVITATIONS, _INVITATIONS, _SEEN),
+    _entry("POST", _INVITATIONS, _INVITATIONS, _INVITE, {}),
+    _entry("GET", _INVITATION, f"{_INVITATIONS}/none", _UNKNOWN),
+    _entry("DELETE", _INVITATION, f"{_INVITATIONS}/none", _UNKNOWN),
+]
+
+PAGES = ("/auth/reset-password", "/auth/invitation")
+"""HTML for the people who follow a mailed link, whose token is all that counts."""
+LINKS = [_entry(method, path, path, "404") for path in PAGES for method in ("GET", "HEAD", "POST")]
 
 _USERS = "/v1/users"
 _OF_USER = f"{_USERS}/{{user_id}}"
@@ -244,6 +279,8 @@ _TABLES = f"{_PROJECT}/environments/{{env}}/tables"
 _TABLE = f"{_TABLES}/{{table}}"
 _PROVIDERS = f"{_PROJECT}/environments/{{env}}/auth/providers"
 _MANAGED_USERS = f"{_PROJECT}/environments/{{env}}/users"
+_TEMPLATES = f"{_PROJECT}/environments/{{env}}/email-templates"
+_OUTBOX = f"{_PROJECT}/environments/{{env}}/outbox"
 _MANAGED = [
     ("GET", _PROJECT),
     ("PATCH", _PROJECT),
@@ -284,10 +321,21 @@ _MANAGED = [
     *[(method, f"{_MANAGED_USERS}/{{id}}") for method in ("GET", "PATCH", "DELETE")],
     ("PATCH", f"{_MANAGED_USERS}/{{id}}/role"),
     ("PUT", f"{_MANAGED_USERS}/{{id}}/claim-email"),
+    ("POST", f"{_MANAGED_USERS}/{{id}}/password-reset"),
+    ("POST", f"{_MANAGED_USERS}/{{id}}/verify-email"),
     ("GET", f"{_MANAGED_USERS}/{{id}}/accounts"),
     ("GET", f"{_MANAGED_USERS}/{{id}}/sessions"),
     ("DELETE", f"{_MANAGED_USERS}/{{id}}/sessions"),
     ("DELETE", f"{_MANAGED_USERS}/{{id}}/sessions/{{session_id}}"),
+    ("GET", _TEMPLATES),
+    ("GET", f"{_TEMPLATES}/config"),
+    ("PUT", f"{_TEMPLATES}/config"),
+    *[(method, f"{_TEMPLATES}/{{id}}") for method in ("GET", "PUT", "DELETE")],
+    ("POST", f"{_TEMPLATES}/{{id}}/preview"),
+    ("POST", f"{_TEMPLATES}/{{id}}/send-test"),
+    ("GET", _OUTBOX),
+    ("GET", f"{_OUTBOX}/{{id}}"),
+    ("DELETE", _OUTBOX),
 ]
 _NAMED = {
     "provider": "google",
@@ -302,6 +350,6 @@ MANAGED = [_entry(method, route, route.format(**_NAMED), "401", {}) for method, 
 """None of these callers manages anything; who does is asked in `tests/http/manage`."""
 MANAGED.append(_entry("GET", "/manage/v1/openapi.json", "/manage/v1/openapi.json", "200"))
 
-MATRIX = [*DATA, *FIXED, *USERS, *MANAGED]
+MATRIX = [*DATA, *FIXED, *INVITATIONS, *LINKS, *USERS, *MANAGED]
 NOT_ROUTES = {f"{_AUTH}/{{unknown}}", "/v1/{unknown}"}
 """Templates of this file only: paths that no route serves."""

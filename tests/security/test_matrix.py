@@ -19,6 +19,7 @@ from tests.security.matrix import (
     CODES,
     FIXED,
     LIKE,
+    LINKS,
     MATRIX,
     NOT_ROUTES,
     ROW,
@@ -47,7 +48,9 @@ def test_status_for_every_kind_of_caller(
             headers = callers.with_fresh_session(name)
         answer = bare.request(entry.method, path, json=entry.body, headers=headers)
         found[name] = answer.status_code
-        if expected >= 400 and entry.method != "HEAD":
+        if entry in LINKS:
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        elif expected >= 400 and entry.method != "HEAD":
             code = answer.json()["code"]
             refusal(answer, found[name], code)
             if entry.route.startswith("/manage/"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
@@ -56,6 +57,8 @@ def routes(id: str) -> list[tuple[str, str, Any, str]]:
         ("PATCH", f"{USERS}/{id}", {"bio": "b"}, "user:update"),
         ("PATCH", f"{USERS}/{id}/role", {"role": "user"}, "user:update"),
         ("PUT", f"{USERS}/{id}/claim-email", {"email": "c@example.com"}, "user:update"),
+        ("POST", f"{USERS}/{id}/password-reset", None, "user:update"),
+        ("POST", f"{USERS}/{id}/verify-email", None, "user:update"),
         ("GET", f"{USERS}/{id}/accounts", None, "user:read"),
         ("GET", f"{USERS}/{id}/sessions", None, "user:read"),
         ("DELETE", f"{USERS}/{id}/sessions/none", None, "user:update"),
@@ -207,3 +210,59 @@ async def test_an_imported_user_gets_an_address_once(tenant: Tenant, opened: InP
     assert claimed["email"] == "ada@example.com"
     again = await tenant.refused("PUT", path, {"email": "other@example.com"})
     assert again == (400, "common/invalid-parameters")
+
+
+async def mails(tenant: Tenant) -> list[Any]:
+    found: list[Any] = (await tenant.ok("GET", f"{BASE}/outbox"))["items"]
+    return found
+
+
+async def test_a_tenant_has_links_mailed_to_a_user(tenant: Tenant, opened: InProcess) -> None:
+    made = await tenant.ok("POST", USERS, NEW)
+    path = f"{USERS}/{made['id']}"
+    await opened.call(
+        "PATCH",
+        f"/v1/users/{made['id']}/preferences",
+        body=orjson.dumps({"locale": "ko-KR"}),
+        key=opened.made.secret_key,
+    )
+    for route, template in (
+        ("password-reset", "password_reset"),
+        ("verify-email", "email_verification"),
+    ):
+        answer = await tenant.ok("POST", f"{path}/{route}")
+        assert answer["email"] == NEW["email"]
+        [newest, *_] = await mails(tenant)
+        assert (newest["template"], newest["to"]) == (template, NEW["email"])
+        assert any("\uac00" <= letter <= "\ud7a3" for letter in newest["subject"]), "not Korean"
+    for _ in range(7):  # the limit of 10 §5 guards mailboxes against strangers
+        await tenant.ok("POST", f"{path}/password-reset")
+
+
+async def test_the_mailed_links_work(tenant: Tenant, opened: InProcess) -> None:
+    made = await tenant.ok("POST", USERS, NEW)
+    path = f"{USERS}/{made['id']}"
+    await tenant.ok("POST", f"{path}/password-reset")
+    [mail] = await mails(tenant)
+    [link] = [one for one in mail["links"] if "token=" in one]
+    token = parse_qs(urlsplit(link).query)["token"][0]
+    body = {"email": NEW["email"], "token": token, "newPassword": "correct horse"}
+    done = await opened.call(
+        "POST", "/v1/auth/password/reset/confirm", body=orjson.dumps(body), headers=()
+    )
+    assert done.status == 200, done.body
+    assert (await tenant.ok("GET", path))["emailVerified"] is not None
+    found = await tenant.refused("POST", f"{path}/verify-email")
+    assert found == (400, "auth/already-verified")
+
+
+async def test_a_user_without_an_address_gets_no_mail(tenant: Tenant, opened: InProcess) -> None:
+    made = await tenant.ok("POST", USERS, NEW)
+    store = (await opened.core.environment("app", "dev")).users._store
+    gone = Update(COLLECTION, made["id"], set={"email": None}, unset=("emailKey",))
+    await store.commit([gone])
+    for route in ("password-reset", "verify-email"):
+        found = await tenant.refused("POST", f"{USERS}/{made['id']}/{route}")
+        assert found == (400, "common/invalid-parameters")
+        assert await tenant.refused("POST", f"{USERS}/none/{route}") == NOT_FOUND
+    assert await mails(tenant) == []

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from bkend.http.exchange import Exchange
 from bkend.http.openapi import Route
 
+_MALFORMED = "malformed"
+
 
 class JsonRequest(Request):
     """A request whose body is read already."""
@@ -25,8 +27,15 @@ class JsonRequest(Request):
         self._body = body
 
     async def json(self) -> Any:
-        """Raises orjson's JSONDecodeError, which FastAPI knows as the standard one."""
-        return orjson.loads(self._body)
+        """The value; a text for what is no JSON.
+
+        FastAPI would refuse that at once, before it has asked who calls. A text is no body of
+        ours, so it is refused too, in its turn.
+        """
+        try:
+            return orjson.loads(self._body)
+        except orjson.JSONDecodeError:
+            return _MALFORMED
 
 
 class JsonRoute(Route):

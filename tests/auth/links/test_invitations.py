@@ -14,6 +14,7 @@ import pytest
 
 from bkend.auth.collections import ACCOUNTS, USERS
 from bkend.auth.links.collections import INVITATIONS, MEMBERSHIPS
+from bkend.mail.collections import OUTBOX
 from bkend.manage.control import PROJECTS
 from bkend.store import Find
 from tests.auth.answers import OPERATOR, code
@@ -459,3 +460,19 @@ async def test_switching_needs_an_id_and_a_user(linked: Linked, body: dict[str, 
     assert refusal(answer) == (400, "auth/invalid-request")
     answer = await linked.post("/switch-organization", organizationId="acme")
     assert refusal(answer) == (401, "auth/unauthorized")
+
+
+async def test_an_invitation_speaks_the_language_of_a_user_who_has_chosen_one(
+    linked: Linked,
+) -> None:
+    made = await linked.api.sign_up(ADA)
+    await linked.http.patch(
+        f"/v1/users/{made['user']['id']}/preferences",
+        json={"locale": "ko-KR"},
+        headers={"Authorization": f"Bearer {made['accessToken']}"},
+    )
+    for address in (ADA, BOB):
+        await invite(linked, email=address)
+    found = await linked.api.store.find(Find(OUTBOX))
+    languages = {mail["to"]: mail["locale"] for mail in orjson.loads(found.items)}
+    assert languages == {ADA: "ko", BOB: "en"}

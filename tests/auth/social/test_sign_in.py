@@ -370,13 +370,14 @@ async def test_providers_that_are_not_there(api: Api) -> None:
         ("a", "auth/unsupported-provider"),
     ):
         answers = [
-            await post(api, name, code="x", redirectUri=CALLBACK),
             await api.http.get(f"/v1/auth/{name}/authorize", params={"redirect": REDIRECT}),
             await api.http.get(
                 f"/v1/auth/{name}/callback", params={"code": "x", "redirectUri": CALLBACK}
             ),
         ]
-        assert [(a.status_code, code(a)) for a in answers] == [(400, expected)] * 3, name
+        if name != "email":  # whose POST redeems magic links
+            answers.append(await post(api, name, code="x", redirectUri=CALLBACK))
+        assert {(a.status_code, code(a)) for a in answers} == {(400, expected)}, name
     without_key = await come_back(api, "/v1/auth/email/callback?token=x")
     assert (without_key.status_code, code(without_key)) == (400, "auth/unsupported-provider")
 

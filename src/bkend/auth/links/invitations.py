@@ -26,6 +26,7 @@ from bkend.auth.links.shapes import Invitation, InvitationList, invitation
 from bkend.auth.links.tokens import digest
 from bkend.auth.parts import AuthParts
 from bkend.auth.shapes import session_list
+from bkend.auth.users import user_by_email
 from bkend.errors import InvalidToken
 from bkend.ids import uuid4
 from bkend.store import (
@@ -67,8 +68,7 @@ class Invitations:
         Raises Unauthorized, NotAllowed, InvalidEmail, InvalidRequest.
         """
         caller.require_anybody()
-        if not caller.is_admin:
-            raise NotAllowed
+        caller.require_admin()
         address = normalise_email(wanted.email)
         self._acceptance.require_role(wanted.resource_type, wanted.resource_role)
         if wanted.resource_type == "project" and (
@@ -80,6 +80,7 @@ class Invitations:
         inviter = caller.identity.user if caller.identity else None
         token = secrets.token_hex(_BYTES)
         pending_key = wanted.pending_key(address)
+        invited = await user_by_email(self._store, address)
         inviter_name = wanted.inviter_name or (inviter["name"] if inviter else None)
         while True:
             now = self._parts.clock.now_ms()
@@ -109,6 +110,7 @@ class Invitations:
                     "inviteLink": with_query(page, token=token, email=address),
                     "token": token,
                 },
+                (invited or {}).get("locale"),
             )
             try:
                 await self._store.commit([*await self._older(pending_key), made, mail])

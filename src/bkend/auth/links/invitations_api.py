@@ -69,14 +69,25 @@ async def _inviting(request: Request) -> Inviting:
     operation = _OPERATIONS[request.method]
     if key.is_secret and not key.allows("invitations", operation):
         raise ScopeInsufficient(f"invitations:{operation}")
-    return Inviting(await identify(exchange, exchange.environment), key.is_secret)
+    caller = Inviting(await identify(exchange, exchange.environment), key.is_secret)
+    caller.require_anybody()
+    return caller
 
 
 _Caller = Annotated[Inviting, Depends(_inviting)]
 
 
+async def _inviting_admin(caller: _Caller) -> Inviting:
+    """Who invites: asked before the body is looked at. Raises NotAllowed."""
+    caller.require_admin()
+    return caller
+
+
+_Admin = Annotated[Inviting, Depends(_inviting_admin)]
+
+
 @router.post("", status_code=201, responses={201: {"model": Invitation}})
-async def invite(body: NewInvitationBody, caller: _Caller, links: CurrentLinks) -> Response:
+async def invite(body: NewInvitationBody, caller: _Admin, links: CurrentLinks) -> Response:
     """Mail an invitation to a role in the app, or to an organization of the app's."""
     wanted = NewInvitation(
         body.resourceType,

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from bkend.auth.identity import Identity
+from bkend.auth.links.errors import NotAllowed
 from bkend.errors import Unauthorized
 
 
@@ -25,6 +26,11 @@ class Inviting:
         """Raises Unauthorized."""
         if self.identity is None and not self.has_secret_key:
             raise Unauthorized
+
+    def require_admin(self) -> None:
+        """Raises NotAllowed."""
+        if not self.is_admin:
+            raise NotAllowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from bkend.auth.links.tokens import OneTimeTokens, Purpose, Wanted
 from bkend.auth.parts import AuthParts
 from bkend.auth.settings import AuthSettings
 from bkend.auth.users import user_by_email
+from bkend.errors import InvalidParameters
 from bkend.ids import uuid4
 from bkend.mail.service import Category
 from bkend.store import Delete, Duplicate, Insert, Operation
@@ -36,6 +37,15 @@ _CATEGORIES: dict[Purpose, tuple[Category, Limit]] = {
         Limit("mail-verification", _MAILS, _HOUR_MS, TooManyCodeRequests),
     ),
 }
+
+
+def address_of(user: dict[str, Any]) -> str:
+    """Where a stored user gets mail; raises InvalidParameters for an imported one without an
+    address."""
+    address: str | None = user.get("emailKey")
+    if address is None:
+        raise InvalidParameters("The user has no e-mail address")
+    return address
 
 
 class LinkMails:

@@ -14,10 +14,11 @@ from bkend.auth.links.errors import (
     VerificationTokenExpired,
     VerificationTokenNotFound,
 )
-from bkend.auth.links.mailing import LinkMails
+from bkend.auth.links.mailing import LinkMails, address_of
 from bkend.auth.links.tokens import Token, Wanted
 from bkend.auth.parts import AuthParts
 from bkend.auth.redirects import require_allowed
+from bkend.auth.settings import AuthSettings
 from bkend.auth.users import email_account
 from bkend.store import Conflict, Duplicate, Equals, Missing, Operation, Update, all_of
 from bkend.store.documents import decode, format_time
@@ -44,6 +45,28 @@ class PasswordResets:
             require_allowed(callback_url, settings, self._parts.environment)
         await self._mails.count("password_reset", address, settings)
         user = await self._mails.user(address)
+        is_barred = settings.reset_requires_verified_email and not (user or {}).get("emailVerified")
+        really = user is not None and not is_barred
+        await self._send(address, callback_url, user, settings, really=really)
+
+    async def send_to(self, user: dict[str, Any]) -> str:
+        """Mail a reset link to a stored user whom somebody else has picked; the address.
+
+        Nothing is counted. Raises InvalidParameters for a user without an address.
+        """
+        address = address_of(user)
+        await self._send(address, None, user, await self._parts.settings.current(), really=True)
+        return address
+
+    async def _send(
+        self,
+        address: str,
+        callback_url: str | None,
+        user: dict[str, Any] | None,
+        settings: AuthSettings,
+        *,
+        really: bool,
+    ) -> None:
         page = callback_url or settings.reset_url or self._parts.address + RESET_PAGE
         wanted = Wanted(
             "password_reset",
@@ -52,7 +75,6 @@ class PasswordResets:
             user_id=user["id"] if user else None,
             callback_url=callback_url,
         )
-        is_barred = settings.reset_requires_verified_email and not (user or {}).get("emailVerified")
         await self._mails.send(
             wanted,
             lambda token: {
@@ -60,7 +82,7 @@ class PasswordResets:
                 "token": token,
             },
             user,
-            really=user is not None and not is_barred,
+            really=really,
         )
 
     async def find(self, email: str, token: str) -> Token:

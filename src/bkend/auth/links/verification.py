@@ -16,7 +16,7 @@ from bkend.auth.links.errors import (
     VerificationTokenExpired,
     VerificationTokenNotFound,
 )
-from bkend.auth.links.mailing import LinkMails
+from bkend.auth.links.mailing import LinkMails, address_of
 from bkend.auth.links.resets import HOUR_MS
 from bkend.auth.links.shapes import Sent, sent
 from bkend.auth.links.tokens import Purpose, Token, Wanted, void_all
@@ -113,6 +113,17 @@ class Verification:
             really=user is not None,
         )
         return sent("If this address is to be verified, a link is on its way", address)
+
+    async def send_to(self, user: dict[str, Any]) -> str:
+        """Mail a link that verifies the address of a stored user whom somebody else has picked;
+        the address. Nothing is counted. Raises InvalidParameters, AlreadyVerified."""
+        address = address_of(user)
+        if user.get("emailVerified"):
+            raise AlreadyVerified
+        settings = await self._parts.settings.current()
+        wanted = self._wanted("email_verification", address, settings, user["id"], None)
+        await self._mails.send(wanted, lambda token: self._verifying(token, wanted), user)
+        return address
 
     async def _checked(self, callback_url: str | None) -> AuthSettings:
         settings = await self._parts.settings.current()

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pydantic import BeforeValidator, StringConstraints
 from starlette.requests import Request
 
+from bkend.auth.links.shapes import Sent, sent
 from bkend.errors import NotFound
 from bkend.http.base import base_url
 from bkend.http.dependencies import REFUSALS, CurrentExchange
@@ -153,6 +154,22 @@ async def claim_email(id: str, room: UpdatesUsers, exchange: CurrentExchange) ->
     document = await room.services.users.records.get(id)
     body = await read_fields(exchange, ClaimedAddress)
     return answer(shapes.user(await room.services.users.claim(document, body.email)))
+
+
+@router.post("/{id}/password-reset", responses={200: {"model": Sent}})
+async def mail_password_reset(id: str, room: UpdatesUsers) -> Response:
+    """Mail the user a link that sets a password, whether or not there is one."""
+    document = await room.services.users.records.get(id)
+    address = await room.services.links.resets.send_to(document)
+    return answer(sent("A link to set a password is on its way", address))
+
+
+@router.post("/{id}/verify-email", responses={200: {"model": Sent}})
+async def mail_verification(id: str, room: UpdatesUsers) -> Response:
+    """Mail the user a link that verifies the address."""
+    document = await room.services.users.records.get(id)
+    address = await room.services.links.verification.send_to(document)
+    return answer(sent("A link to verify the address is on its way", address))
 
 
 @router.get("/{id}/accounts")
