@@ -394,7 +394,7 @@ const RETURNED = ["accessToken", "refreshToken", "expiresIn", "isNewUser", "erro
 const TICKET = "signInTicket";
 
 function providerApi({ call, enter }, store, name) {
-  const tickets = orNull(() => globalThis.sessionStorage);
+  const tickets = () => orNull(() => globalThis.sessionStorage); // may be refused
   const kept = `${name}:${TICKET}`;
 
   async function begin(provider, { redirect = pageAddress(), navigate = inBrowser() } = {}) {
@@ -405,7 +405,7 @@ function providerApi({ call, enter }, store, name) {
     const query = queryString({ redirect: target.href });
     const { authorizationUrl } = await call(path + query, { auth: false });
     if (!ticket) return authorizationUrl;
-    tickets?.setItem(kept, ticket);
+    tickets()?.setItem(kept, ticket);
     globalThis.location.assign(authorizationUrl);
     return authorizationUrl;
   }
@@ -414,9 +414,9 @@ function providerApi({ call, enter }, store, name) {
     const known = inBrowser() ? new URL(globalThis.location.href).searchParams : null;
     if (!known?.has(TICKET) && !known?.has("accessToken")) return null;
     const { [TICKET]: ticket, ...found } = takeFromAddress(TICKET, ...RETURNED);
-    const ours = ticket && orNull(() => tickets.getItem(kept)) === ticket;
+    const ours = ticket && tickets()?.getItem(kept) === ticket;
     if (!ours) throw misuse("unexpected-sign-in", "This tab did not begin the sign-in: try again");
-    tickets.removeItem(kept);
+    tickets().removeItem(kept);
     const { error: code, errorMessage: message = code, accessToken, refreshToken } = found;
     if (code) throw new BkendError({ status: 0, code, message });
     await store.save({ accessToken, refreshToken });
