@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.auth.social.conftest import OidcProvider, oidc  # noqa: F401
 from tests.conftest import StartServer
 from tests.servers import clean_environment
 
@@ -15,13 +16,18 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture
-def node_environment(start_server: StartServer) -> dict[str, str]:
-    """What tells the Node tests where the server is."""
+def node_environment(
+    start_server: StartServer,
+    oidc: OidcProvider,  # noqa: F811
+) -> dict[str, str]:
+    """What tells the Node tests where the server and the provider are."""
     server = start_server(tables=(HERE / "tables.yaml").read_text())
     return {
         "BKEND_TEST_URL": server.url,
         "BKEND_TEST_KEY": server.key,
         "BKEND_TEST_SECRET_KEY": server.secret,
+        "BKEND_TEST_MANAGEMENT_TOKEN": server.made["managementToken"],
+        "BKEND_TEST_PROVIDER": oidc.url,
     }
 
 

@@ -32,7 +32,10 @@ export interface ErrorDetail {
  * - `client/foreign-origin`: the address belongs to another server, which must not get the key.
  * - `client/invalid-path`: an empty table name or id, or one that URLs resolve (`.`, `..`).
  * - `client/invalid-tokens`: a token pair without two tokens.
- * - `client/not-signed-in`: `auth.refresh()` without a session.
+ * - `client/not-signed-in`: `auth.refresh()`, or a call about oneself, without a session.
+ * - `client/unexpected-sign-in`: the page was opened with tokens of a sign-in through a provider
+ *   that this tab did not begin. They are dropped: a link could sign visitors in as its maker.
+ * - a code of the server, when a provider's redirect brought it back instead of tokens.
  * - `client/invalid-response` (with the answer's status): a success whose body is not JSON.
  *
  * An aborted call is not a BkendError: it rejects with the signal's reason, as `fetch` does.
@@ -164,17 +167,181 @@ export interface SignInForm {
   mfaCode?: string;
 }
 
-/** `refreshed` means new tokens of the same user. */
+/** Answer of a magic link and of a code or ID token of a provider. */
+export interface SocialResult extends AuthResult {
+  /** Whether this sign-in made the user. */
+  is_new_user: boolean;
+}
+
+/** What a sign-in through a provider brought back in the address. */
+export interface ReturnedSignIn extends TokenPair {
+  /** Whether this sign-in made the user. */
+  isNewUser: boolean;
+}
+
+/** What a mail was sent to; the same for addresses that no user has. */
+export interface Sent {
+  message: string;
+  email: string;
+}
+
+export interface Message {
+  message: string;
+}
+
+/** What a provider gave to the app itself: a code with its redirect address, or an ID token. */
+export interface ProviderGrant {
+  code?: string;
+  redirectUri?: string;
+  idToken?: string;
+  state?: string;
+}
+
+/** `refreshed` means new tokens of the same user; `signedOut` also that a refresh was refused. */
 export type AuthEvent = "signedIn" | "signedOut" | "refreshed";
 
 /** Called with the new tokens, null after `signedOut`. */
 export type AuthListener = (event: AuthEvent, tokens: Tokens | null) => void;
 
+export interface SignInWithLink {
+  /**
+   * Mails a link that signs in. It leads to `callbackUrl` (default: this page) with `token`
+   * added. Addresses that no user has are answered alike and get a mail only with `signUp`,
+   * whose link then makes the user; `name` is theirs.
+   */
+  request(form: {
+    email: string;
+    callbackUrl?: string;
+    signUp?: boolean;
+    name?: string;
+  }): Promise<Sent>;
+  /**
+   * Signs in with the token of such a link, by default the one in the page's address, which is
+   * taken out of it. Null when there is none. After 403 `auth/mfa-required`, call it again with
+   * `mfaCode`: the token is remembered.
+   */
+  complete(form?: { token?: string; mfaCode?: string }): Promise<SocialResult | null>;
+}
+
+export interface SignInWithProvider {
+  /**
+   * Sends the browser to `google`, `github` or an OpenID Connect provider of the project. It
+   * comes back to `redirect` (default: this page), where `complete` ends the sign-in. With
+   * `navigate: false`, the default outside browsers, the provider's address is only returned,
+   * and the tokens that come back are for `auth.setSession`.
+   */
+  begin(provider: string, options?: { redirect?: string; navigate?: boolean }): Promise<string>;
+  /**
+   * Signs in with the tokens in the page's address, and takes them out of it. Null when the page
+   * was not returned to. Rejects with the server's code when the sign-in failed, and with
+   * `client/unexpected-sign-in` when this tab did not begin it.
+   */
+  complete(): Promise<ReturnedSignIn | null>;
+  /** Signs in with what the app got from the provider itself. */
+  exchange(provider: string, grant: ProviderGrant): Promise<SocialResult>;
+}
+
+export interface ResetPassword {
+  /** Mails a link with `token` and `email` to `callbackUrl`; default: a page of the server. */
+  request(form: { email: string; callbackUrl?: string }): Promise<Message>;
+  /** Sets the new password. Ends every session of the user and opens none. */
+  confirm(form: { email: string; token: string; newPassword: string }): Promise<Message>;
+}
+
+export interface VerifyEmail {
+  /**
+   * Mails a link with `token` and `email` to `callbackUrl`; default: a page of the server. When
+   * signed in, `email` is one's own by default; another one becomes one's own once confirmed.
+   */
+  send(form?: { email?: string; callbackUrl?: string }): Promise<Sent>;
+  confirm(form: { email: string; token: string }): Promise<Message & { verified: true }>;
+}
+
+export interface Sessions {
+  /** The user's live sessions, latest activity first. */
+  list(query?: { page?: number; limit?: number }, options?: CallOptions): Promise<Page<Session>>;
+  /** Ends a session; one's own is signing out. */
+  end(id: string): Promise<Message>;
+}
+
+/** What an authenticator app and its owner need. */
+export interface MfaSetup {
+  /** Base32, for typing in by hand. */
+  secret: string;
+  /** `otpauth://…`, what the QR code says. */
+  qrCodeUrl: string;
+  /** The QR code as an `<svg>` element. */
+  qrCodeSvg: string;
+  /** Ten codes, each good for one sign-in without the app. */
+  backupCodes: string[];
+}
+
+export interface Mfa {
+  /** Begins the set-up; nothing changes before `confirm`. */
+  enable(form: { password: string }): Promise<MfaSetup>;
+  /** Switches the second factor on, with six digits of the app. */
+  confirm(form: { code: string }): Promise<{ backupCodes: string[] }>;
+  /** Switches it off; `code` is six digits or a backup code. */
+  disable(form: { password: string; code?: string }): Promise<{}>;
+}
+
+/** One way in which the user signs in. */
+export interface Account {
+  id: string;
+  userId: string;
+  type: "credentials" | "oauth";
+  /** `"email"`, or the provider's name. */
+  provider: string;
+  /** The user's id at the provider; the address for `email`. */
+  providerAccountId: string;
+  email: string | null;
+  connectedAt: string;
+  /** Same as `connectedAt`. */
+  linkedAt: string;
+}
+
+export interface Accounts {
+  list(query?: { page?: number; limit?: number }, options?: CallOptions): Promise<Page<Account>>;
+  /** Lets the user sign in with a provider's account from now on. */
+  link(grant: ProviderGrant & { provider: string }): Promise<Account>;
+  /** 400 `auth/last-auth-method` when no other way to sign in is left. */
+  unlink(provider: string): Promise<Message>;
+  /** Whether somebody signs in so. */
+  check(question: {
+    type: "credentials" | "oauth";
+    provider: string;
+    providerAccountId: string;
+  }): Promise<{ exists: boolean; type?: string; provider?: string }>;
+}
+
 export interface Auth {
   /** Creates a user and signs them in. */
   signUp(form: SignUpForm): Promise<AuthResult>;
-  /** Signs in with a password. */
+  /**
+   * Signs in with a password. Rejects with 403 `auth/mfa-required` when the user has a second
+   * factor: make the same call again with `mfaCode`.
+   */
   signIn(form: SignInForm): Promise<AuthResult>;
+  /** Signs in with a link in a mail, without a password. */
+  signInWithLink: SignInWithLink;
+  /** Signs in with an account that the user has elsewhere. */
+  signInWithProvider: SignInWithProvider;
+  /** Replaces a forgotten password. */
+  resetPassword: ResetPassword;
+  /** Proves that an address is the user's. */
+  verifyEmail: VerifyEmail;
+  /** Ends every session of the user, this one too: sign in again afterwards. */
+  changePassword(form: { currentPassword: string; newPassword: string }): Promise<Message>;
+  /** The signed-in user. */
+  me(options?: CallOptions): Promise<AuthUser>;
+  /** The places where the user is signed in. */
+  sessions: Sessions;
+  /** The second factor: one-time passwords of an authenticator app. */
+  mfa: Mfa;
+  /** The ways in which the user signs in. */
+  accounts: Accounts;
+  /** Deletes the signed-in user for good, and signs out. */
+  withdraw(): Promise<Message>;
   /**
    * Ends the session on the server and forgets the tokens. When the server cannot be told, the
    * tokens are forgotten all the same and the call rejects.
@@ -182,22 +349,168 @@ export interface Auth {
   signOut(): Promise<void>;
   /** Exchanges the tokens now. Calls do so by themselves when the access token has expired. */
   refresh(): Promise<Tokens>;
-  /** The signed-in user. */
-  me(options?: CallOptions): Promise<AuthUser>;
-  /** The user's live sessions, latest activity first. */
-  sessions(
-    query?: { page?: number; limit?: number },
-    options?: CallOptions,
-  ): Promise<Page<Session>>;
   /** The stored tokens, null when signed out. Asks no server. */
   getSession(): Promise<Tokens | null>;
-  /**
-   * Signs in with tokens obtained otherwise: a social login's redirect, a magic link, a switch
-   * of organization.
-   */
+  /** Signs in with tokens obtained otherwise. */
   setSession(pair: { accessToken: string; refreshToken: string }): Promise<Tokens>;
   /** Hears of sign-in, sign-out and refresh, here and in other tabs. Returns how to stop. */
   onChange(listener: AuthListener): () => void;
+}
+
+/**
+ * Takes query parameters out of the page's address, with `history.replaceState`, and returns
+ * those that were there; null when none was. For the `token` and `email` of mailed links.
+ */
+export function takeFromAddress<N extends string>(...names: N[]): { [K in N]?: string } | null;
+
+// --- Users -----------------------------------------------------------------------------------
+
+export type SocialLinks = Partial<Record<"github" | "twitter" | "linkedin", string>>;
+
+/** What other users see. The last three only of users who are public. */
+export interface PublicUser {
+  id: string;
+  name: string;
+  nickname: string | null;
+  image: string | null;
+  createdAt: string;
+  bio?: string | null;
+  socialLinks?: SocialLinks | null;
+  slug?: string | null;
+}
+
+/** What users see of themselves, and admins of everybody. */
+export interface User extends AuthUser {
+  mobile: string | null;
+  gender: "none" | "male" | "female" | "etc" | null;
+  bio: string | null;
+  socialLinks: SocialLinks | null;
+  slug: string | null;
+  isPublic: boolean;
+  status: "active" | "banned";
+  /** With `includeAccounts`, for admins. */
+  accounts?: Account[];
+}
+
+export interface Profile {
+  id: string;
+  name: string;
+  nickname: string | null;
+  email: string;
+  mobile: string | null;
+  gender: "none" | "male" | "female" | "etc" | null;
+  bio: string | null;
+  socialLinks: SocialLinks | null;
+  role: string;
+  image: string | null;
+  emailVerified: string | null;
+  onboardingStatus: string;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** Null clears a field, and inside `socialLinks` one of its addresses. */
+export interface ProfileUpdate {
+  name?: string;
+  nickname?: string | null;
+  mobile?: string | null;
+  gender?: "none" | "male" | "female" | "etc" | null;
+  bio?: string | null;
+  socialLinks?: { [K in "github" | "twitter" | "linkedin"]?: string | null } | null;
+  image?: string | null;
+}
+
+export interface Preferences {
+  locale: string | null;
+  timezone: string | null;
+  theme: "light" | "dark" | "system" | null;
+}
+
+export interface Notifications {
+  service: boolean;
+  marketing: boolean;
+  push: boolean;
+  email: boolean;
+  sms: boolean;
+  nightTime: boolean;
+  securityAlerts: boolean;
+}
+
+export type OnboardingStatus = "pending" | "in_progress" | "completed" | "skipped";
+
+export interface Onboarding {
+  status: OnboardingStatus;
+  /** Same as `status`. */
+  onboardingStatus: OnboardingStatus;
+  completedSteps: string[];
+  completedAt: string | null;
+  updatedAt: string;
+}
+
+export interface PublicSettings {
+  slug: string | null;
+  isPublic: boolean;
+}
+
+/** Whom a call is about: the signed-in user unless `userId` is given, which admins may do. */
+export interface UserOptions extends CallOptions {
+  userId?: string;
+}
+
+/** One part of what the server keeps about a user. */
+export interface UserPart<T, U = Partial<T>> {
+  get(options?: UserOptions): Promise<T>;
+  /** Changes the given fields and keeps the others. */
+  update(fields: U, options?: UserOptions): Promise<T>;
+}
+
+export interface Avatar {
+  /** JPEG, PNG, GIF or WebP of at most 5 MiB. `onProgress` hears how many bytes have left. */
+  upload(
+    picture: Blob,
+    options?: Pick<UserOptions, "userId" | "signal"> & {
+      /** Default: that of a File. */
+      filename?: string;
+      onProgress?: (progress: { loaded: number; total: number }) => void;
+    },
+  ): Promise<User>;
+  remove(options?: UserOptions): Promise<Message>;
+}
+
+export interface UserQuery {
+  page?: number;
+  limit?: number;
+  search?: string;
+  searchType?: "name" | "nickname" | "email";
+  sortBy?: "createdAt" | "updatedAt" | "name" | "email" | "role";
+  sortDirection?: "asc" | "desc";
+  includeAccounts?: boolean;
+}
+
+export interface Users {
+  list(query?: UserQuery, options?: CallOptions): Promise<Page<User | PublicUser>>;
+  get(id: string, options?: CallOptions): Promise<User | PublicUser>;
+  /** For admins. The user has no password yet. */
+  create(
+    user: { name: string; email: string; role?: string },
+    options?: CallOptions,
+  ): Promise<User>;
+  /** `status` is for admins; `banned` ends all sessions of the user. */
+  update(
+    id: string,
+    fields: { name?: string; status?: "active" | "banned" },
+    options?: CallOptions,
+  ): Promise<User>;
+  /** For admins. */
+  setRole(id: string, role: string): Promise<User>;
+  /** Oneself, or for admins anybody; see `auth.withdraw`. */
+  delete(id: string): Promise<Message>;
+  profile: UserPart<Profile, ProfileUpdate>;
+  preferences: UserPart<Preferences>;
+  notifications: UserPart<Notifications>;
+  onboarding: UserPart<Onboarding, { status?: OnboardingStatus; completedSteps?: string[] }>;
+  publicSettings: UserPart<PublicSettings>;
+  avatar: Avatar;
 }
 
 // --- Records ---------------------------------------------------------------------------------
@@ -333,6 +646,7 @@ export interface Client {
    */
   fetch: BkendFetch;
   auth: Auth;
+  users: Users;
   /** A table of the environment that the key belongs to. */
   from<T extends object = Record<string, any>>(table: string): Table<T>;
 }

@@ -99,11 +99,12 @@ const validTokens = (value) =>
 function tokensOf(pair) {
   if (!validTokens(pair)) throw misuse("invalid-tokens", "accessToken and refreshToken are needed");
   const { accessToken, refreshToken } = pair;
-  return { accessToken, refreshToken, userId: subjectOf(accessToken) };
+  return { accessToken, refreshToken, userId: claimsOf(accessToken).sub ?? null };
 }
 
-const subjectOf = (jwt) =>
-  orNull(() => JSON.parse(atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub);
+/** What a token says of itself; unverified, so good for nothing but to tell sessions apart. */
+const claimsOf = (jwt) =>
+  orNull(() => JSON.parse(atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")))) ?? {};
 
 /** Whether the tokens surely belong to two users: a call must not be repeated as another one. */
 const changedUser = (a, b) => Boolean(a.userId && b.userId && a.userId !== b.userId);
@@ -202,6 +203,22 @@ function addressOf(baseUrl, path) {
   throw misuse("foreign-origin", `${url.href} is not at ${origin}: call it with plain fetch()`);
 }
 
+/** The page's own address without query and fragment: where links lead back to by default. */
+const pageAddress = () =>
+  inBrowser() ? globalThis.location.origin + globalThis.location.pathname : undefined;
+
+/** Takes query parameters out of the page's address, so that no history or referrer keeps them. */
+export function takeFromAddress(...names) {
+  if (!inBrowser()) return null;
+  const url = new URL(globalThis.location.href);
+  const found = names.filter((name) => url.searchParams.has(name));
+  if (found.length === 0) return null;
+  const taken = found.map((name) => [name, url.searchParams.get(name)]);
+  for (const name of found) url.searchParams.delete(name);
+  globalThis.history.replaceState(globalThis.history.state, "", url.href);
+  return Object.fromEntries(taken);
+}
+
 /** Sends one request and returns its parsed body, or the Response when `raw`. */
 async function send({ key, fetch }, url, { headers: given, body, auth, raw, ...init }, token) {
   const headers = new Headers(given);
@@ -293,18 +310,54 @@ async function requestTokens(server, refreshToken) {
   }
 }
 
-function authApi(call, store) {
-  const enter = async (path, form) => {
-    const body = { method: "password", ...form };
-    const result = await call(path, { method: "POST", body, auth: false });
+/** What every group of calls needs: to call, to sign in by a call, to sign out by one. */
+function actionsOf(call, store) {
+  const post = async (path, body, options) => call(path, { ...options, method: "POST", body });
+  /** A call that answers with tokens. */
+  const enter = async (path, body) => {
+    const result = await post(path, body, { auth: false });
     await store.save(result);
     return result;
   };
+  /** A call after which the tokens are worth nothing, if `ends` says so of them. */
+  const leave = async (path, options, ends = () => true) => {
+    const tokens = await store.read();
+    const answer = await call(path, options);
+    if (tokens && ends(tokens)) await store.clear(tokens);
+    return answer;
+  };
+  return { call, post, enter, leave, read: () => store.read() };
+}
+
+/** Calls while `task` runs share its outcome: pages may start their effects twice. */
+function shared(task) {
+  let running = null;
+  return (...given) => (running ??= task(...given).finally(() => (running = null)));
+}
+
+function authApi(call, store, name) {
+  const actions = actionsOf(call, store);
+  const { post, enter, leave } = actions;
   return {
-    signUp: (form) => enter("/v1/auth/email/signup", form),
-    signIn: (form) => enter("/v1/auth/email/signin", form),
+    signUp: (form) => enter("/v1/auth/email/signup", { method: "password", ...form }),
+    signIn: (form) => enter("/v1/auth/email/signin", { method: "password", ...form }),
+    signInWithLink: linkApi(actions),
+    signInWithProvider: providerApi(actions, store, name),
+    resetPassword: {
+      request: (form) => post("/v1/auth/password/reset/request", form, { auth: false }),
+      confirm: (form) => post("/v1/auth/password/reset/confirm", form, { auth: false }),
+    },
+    verifyEmail: verificationApi(actions),
+    changePassword: (body) => leave("/v1/auth/password/change", { method: "POST", body }),
     me: (options) => call("/v1/auth/me", options),
-    sessions: (query, options) => call(`/v1/auth/sessions${queryString(query)}`, options),
+    sessions: sessionsApi(actions),
+    mfa: {
+      enable: (form) => post("/v1/auth/mfa/enable", form),
+      confirm: (form) => post("/v1/auth/mfa/confirm", form),
+      disable: (form) => post("/v1/auth/mfa/disable", form),
+    },
+    accounts: accountsApi(actions),
+    withdraw: () => leave("/v1/auth/withdraw", { method: "DELETE" }),
     getSession: () => store.read(),
     setSession: (pair) => store.save(pair),
     onChange: (listener) => store.onChange(listener),
@@ -318,6 +371,96 @@ function authApi(call, store) {
   };
 }
 
+function linkApi({ post, enter }) {
+  let token = null; // outlives auth/mfa-required: the page's address has lost it by then
+  const request = ({ signUp = false, callbackUrl = pageAddress(), ...form }) => {
+    const body = { ...form, method: "magiclink", callbackUrl };
+    return post(`/v1/auth/email/${signUp ? "signup" : "signin"}`, body, { auth: false });
+  };
+  const complete = async ({ token: given, mfaCode } = {}) => {
+    token = given ?? takeFromAddress("token")?.token ?? token;
+    if (!token) return null;
+    const result = await enter("/v1/auth/email/callback", { token, mfaCode });
+    token = null;
+    return result;
+  };
+  return { request, complete: shared(complete) };
+}
+
+/** What comes back in the address from a sign-in that `begin` sent to a provider. */
+const RETURNED = ["accessToken", "refreshToken", "expiresIn", "isNewUser", "error", "errorMessage"];
+
+/** Names the sign-in that this tab began: without it a link could sign visitors in as its maker. */
+const TICKET = "signInTicket";
+
+function providerApi({ call, enter }, store, name) {
+  const tickets = () => orNull(() => globalThis.sessionStorage); // may be refused
+  const kept = `${name}:${TICKET}`;
+
+  async function begin(provider, { redirect = pageAddress(), navigate = inBrowser() } = {}) {
+    const target = new URL(redirect);
+    const ticket = navigate ? randomTicket() : null;
+    if (ticket) target.searchParams.set(TICKET, ticket);
+    const path = `/v1/auth/${segment(provider, "provider")}/authorize`;
+    const query = queryString({ redirect: target.href });
+    const { authorizationUrl } = await call(path + query, { auth: false });
+    if (!ticket) return authorizationUrl;
+    tickets()?.setItem(kept, ticket);
+    globalThis.location.assign(authorizationUrl);
+    return authorizationUrl;
+  }
+
+  async function complete() {
+    const known = inBrowser() ? new URL(globalThis.location.href).searchParams : null;
+    if (!known?.has(TICKET) && !known?.has("accessToken")) return null;
+    const { [TICKET]: ticket, ...found } = takeFromAddress(TICKET, ...RETURNED);
+    const ours = ticket && tickets()?.getItem(kept) === ticket;
+    if (!ours) throw misuse("unexpected-sign-in", "This tab did not begin the sign-in: try again");
+    tickets().removeItem(kept);
+    const { error: code, errorMessage: message = code, accessToken, refreshToken } = found;
+    if (code) throw new BkendError({ status: 0, code, message });
+    await store.save({ accessToken, refreshToken });
+    const expiresIn = Number(found.expiresIn);
+    const isNewUser = found.isNewUser === "true";
+    return { accessToken, refreshToken, tokenType: "Bearer", expiresIn, isNewUser };
+  }
+
+  const exchange = async (provider, grant) =>
+    enter(`/v1/auth/${segment(provider, "provider")}/callback`, grant);
+  return { begin, complete: shared(complete), exchange };
+}
+
+function randomTicket() {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const verificationApi = ({ call, post, read }) => ({
+  async send(form) {
+    // The endpoint takes an expired token for none, and would not change the address then.
+    const user = (await read()) && (await call("/v1/auth/me"));
+    return post("/v1/auth/email/verify/send", { email: user?.email, ...form });
+  },
+  confirm: (form) => post("/v1/auth/email/verify/confirm", form, { auth: false }),
+});
+
+const sessionsApi = ({ call, leave }) => ({
+  list: (query, options) => call(`/v1/auth/sessions${queryString(query)}`, options),
+  async end(id) {
+    const path = `/v1/auth/sessions/${segment(id, "session id")}`;
+    const isOwn = ({ accessToken }) => claimsOf(accessToken).sid === id;
+    return leave(path, { method: "DELETE" }, isOwn);
+  },
+});
+
+const accountsApi = ({ call, post }) => ({
+  list: (query, options) => call(`/v1/auth/accounts${queryString(query)}`, options),
+  link: (grant) => post("/v1/auth/accounts", grant),
+  unlink: async (provider) =>
+    call(`/v1/auth/accounts/${segment(provider, "provider")}`, { method: "DELETE" }),
+  check: (question) => post("/v1/auth/accounts/check", question, { auth: false }),
+});
+
 async function signOut(call, store) {
   const tokens = await store.read();
   if (!tokens) return;
@@ -328,6 +471,88 @@ async function signOut(call, store) {
   } finally {
     await store.clear(tokens);
   }
+}
+
+function usersApi(call, store, http) {
+  const { leave } = actionsOf(call, store);
+  const at = (id) => `/v1/users/${segment(id, "user id")}`;
+  /** The user that `options` name, by default the signed-in one. */
+  const pathOf = async (options) => {
+    if ("userId" in options) return at(options.userId);
+    const tokens = await store.read();
+    if (!tokens?.userId) throw misuse("not-signed-in", "Nobody is signed in: pass userId");
+    return at(tokens.userId);
+  };
+  /** A call about the user that the options name. */
+  const ask = async (options, rest, init) => {
+    const { userId, ...others } = options;
+    return call((await pathOf(options)) + rest, { ...others, ...init });
+  };
+  const part = (name) => ({
+    get: (options = {}) => ask(options, name),
+    update: (body, options = {}) => ask(options, name, { method: "PATCH", body }),
+  });
+  return {
+    list: async (query, options) => call(`/v1/users${queryString(query)}`, options),
+    get: async (id, options) => call(at(id), options),
+    create: async (body, options) => call("/v1/users", { ...options, method: "POST", body }),
+    update: async (id, body, options) => call(at(id), { ...options, method: "PATCH", body }),
+    setRole: async (id, role) => call(`${at(id)}/role`, { method: "PATCH", body: { role } }),
+    delete: async (id) => leave(at(id), { method: "DELETE" }, ({ userId }) => userId === id),
+    profile: part("/profile"),
+    preferences: part("/preferences"),
+    notifications: part("/notifications"),
+    onboarding: part("/onboarding"),
+    publicSettings: part("/public-settings"),
+    avatar: avatarApi(ask, http),
+  };
+}
+
+const avatarApi = (ask, http) => ({
+  async upload(picture, { filename = picture.name ?? "avatar", onProgress, ...options } = {}) {
+    const wish = { filename, contentType: picture.type || undefined };
+    const place = await ask(options, "/avatar/upload-url", { method: "POST", body: wish });
+    const type = picture.type || `image/${place.key.split(".").pop().replace(/^jpg$/, "jpeg")}`;
+    const body = picture.slice(0, picture.size, type); // fetch sends a Blob's type as its header
+    const { signal } = options;
+    await upload(http, new URL(place.uploadUrl), { body, onProgress, signal });
+    return ask(options, "/avatar", { method: "PATCH", body: { s3Key: place.key } });
+  },
+  remove: (options = {}) => ask(options, "/avatar", { method: "DELETE" }),
+});
+
+/** Sends a file to a signed address, which may be another server's: no key, no token. */
+async function upload(http, url, { body, onProgress, signal }) {
+  const watched = onProgress && typeof XMLHttpRequest !== "undefined";
+  try {
+    const response = watched
+      ? await sendWatched(url.href, { body, onProgress, signal })
+      : await http(url.href, { method: "PUT", body, signal });
+    if (!response.ok) throw await errorOf(response);
+  } catch (error) {
+    throw error instanceof BkendError || signal?.aborted ? error : unreachable(url, error);
+  }
+  onProgress?.({ loaded: body.size, total: body.size });
+}
+
+/** Only XMLHttpRequest tells how much of a body has left. */
+function sendWatched(href, { body, onProgress, signal }) {
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const headers = () => ({ "X-Request-Id": request.getResponseHeader("X-Request-Id") ?? "" });
+    const { upload } = request;
+    upload.onprogress = ({ loaded, total }) => loaded < total && onProgress({ loaded, total });
+    request.onload = () => {
+      const { status, statusText, responseText } = request;
+      resolve(new Response(responseText || null, { status, statusText, headers: headers() }));
+    };
+    request.onerror = () => reject(new TypeError("The upload broke"));
+    request.onabort = () => reject(signal?.reason ?? new TypeError("The upload was given up"));
+    signal?.addEventListener("abort", () => request.abort(), { once: true });
+    request.open("PUT", href);
+    request.send(body);
+  });
 }
 
 function tableApi(call, table) {
@@ -380,7 +605,8 @@ export function createClient({ baseUrl: address, key, storage, storageKey, fetch
   const store = new TokenStore(kept.named?.(name) ?? kept, name, refresh);
   const call = async (path, options = {}) => callAs(store, server, path, options);
   const from = (table) => tableApi(call, table);
-  return { baseUrl, fetch: call, auth: authApi(call, store), from };
+  const users = usersApi(call, store, server.fetch);
+  return { baseUrl, fetch: call, auth: authApi(call, store, name), users, from };
 }
 
 let defaultClient = null;

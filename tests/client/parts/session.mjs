@@ -26,7 +26,7 @@ describe("signing in and out", () => {
     const result = await client.auth.signIn(user);
     assert.equal(result.user.id, id);
     assert.equal(http.calls[0].headers.get("Authorization"), null);
-    const { items } = await client.auth.sessions({ limit: 5 });
+    const { items } = await client.auth.sessions.list({ limit: 5 });
     assert.deepEqual(items.map(({ current }) => current).sort(), [false, true]);
   });
 

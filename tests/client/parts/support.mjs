@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 
 import { createClient, memoryStorage } from "../../../src/bkend/client/bkend.js";
 
@@ -84,3 +84,74 @@ export function gate() {
 
 /** A matcher for assert.rejects: a BkendError with these members. */
 export const bkendError = (expected) => ({ name: "BkendError", ...expected });
+
+const environment = `${baseUrl}/manage/v1/projects/app/environments/dev`;
+const managementToken = setting("BKEND_TEST_MANAGEMENT_TOKEN");
+export const provider = setting("BKEND_TEST_PROVIDER").replace(/\/$/, "");
+
+/** A call of a developer's, not of the app. */
+export async function manage(path, { method = "GET", body } = {}) {
+  const headers = { Authorization: `Bearer ${managementToken}` };
+  const init = { method, headers, body: body && JSON.stringify(body) };
+  const response = await fetch(environment + path, init);
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  return response.json();
+}
+
+/** The query of the newest link that was mailed to `address`; mails leave after the answer. */
+export async function mailedLink(address, template) {
+  const deadline = Date.now() + 10_000;
+  while (Date.now() < deadline) {
+    const { items } = await manage("/outbox?limit=100");
+    const found = items.find((mail) => mail.to === address && mail.template === template);
+    if (found) return Object.fromEntries(new URL(found.links[0]).searchParams);
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+  throw new Error(`no ${template} for ${address}`);
+}
+
+/** What an authenticator app shows now, or as many steps of 30 seconds away (RFC 6238). */
+export function totp(secret, steps = 0) {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  const digits = [...secret.replace(/=+$/, "")].map((sign) => alphabet.indexOf(sign));
+  const bits = digits.map((digit) => digit.toString(2).padStart(5, "0")).join("");
+  const bytes = bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const hash = createHmac("sha1", Buffer.from(bytes)).update(counter).digest();
+  const word = hash.readUInt32BE(hash.at(-1) & 15) & 0x7fffffff;
+  return String(word % 1_000_000).padStart(6, "0");
+}
+
+/** As much of a page as the client touches; `address` is what its address bar shows. */
+export function page(address, { shared = new Map() } = {}) {
+  const shown = { address, visited: [] };
+  const globals = {
+    document: {},
+    location: {
+      get href() { return shown.address; },
+      get origin() { return new URL(shown.address).origin; },
+      get pathname() { return new URL(shown.address).pathname; },
+      assign: (url) => void shown.visited.push(url),
+    },
+    history: { state: { kept: true }, replaceState: (_, __, url) => void (shown.address = url) },
+    sessionStorage: {
+      getItem: (name) => shared.get(name) ?? null,
+      setItem: (name, value) => void shared.set(name, value),
+      removeItem: (name) => void shared.delete(name),
+    },
+  };
+  const before = Object.keys(globals).map((name) => [
+    name, Object.getOwnPropertyDescriptor(globalThis, name),
+  ]);
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { configurable: true, value });
+  }
+  const close = () => {
+    for (const [name, descriptor] of before) {
+      delete globalThis[name];
+      if (descriptor) Object.defineProperty(globalThis, name, descriptor);
+    }
+  };
+  return Object.assign(shown, { close, shared });
+}
