@@ -17,7 +17,7 @@ run: $(VENV)/run.stamp ## Set everything up and serve on the embedded database
 	@exec $(BIN)/bkend serve
 
 test: system $(VENV)/dev.stamp ## Set everything up and run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(VENV)/dev.stamp ## Lint, types, layers, documentation
 	$(BIN)/ruff check .
