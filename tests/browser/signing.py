@@ -1,0 +1,114 @@
+"""What a person does on the sample sign-in page, and what they see."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.servers import RunningServer
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "sign-in"
+PASSWORD = "correct horse"
+
+
+@contextmanager
+def sign_in_site(server: RunningServer) -> Iterator[str]:
+    """The address of the sample page, set up for a server, on an origin of its own."""
+    providers = {"acme": "Acme"}
+    values = {"API": server.url, "KEY": server.key, "PROVIDERS": providers}
+    config = "".join(f"export const {n} = {json.dumps(value)};\n" for n, value in values.items())
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path != "/config.js":
+                return super().do_GET()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/javascript")
+            self.end_headers()
+            self.wfile.write(config.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    handler = functools.partial(Handler, directory=str(EXAMPLE))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
+        thread = threading.Thread(target=served.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://localhost:{served.server_address[1]}/index.html"
+        served.shutdown()
+        thread.join()
+
+
+def mailed_link(server: RunningServer, to: str, template: str) -> str:
+    """The link of the newest mail of a kind; mails leave after the answer."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        items = json.loads(server.bkend("outbox", "--json").stdout)["items"]
+        for mail in reversed(items):
+            if (mail["to"], mail["template"]) == (to, template):
+                return str(mail["links"][0])
+    raise AssertionError(f"no {template} for {to}")
+
+
+class SignInPage:
+    """The sample page in one tab."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.page: Page = context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(address)
+
+    def open(self, view: str, button: str) -> None:
+        """Go to another view of the entrance."""
+        self.page.get_by_role("button", name=button).click()
+        self.sees(view)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def form(self, id: str, button: str, **fields: str) -> None:
+        """Fill in the fields of a form by their names, and send it."""
+        form = self.page.locator(f"form#{id}")
+        for name, value in fields.items():
+            form.locator(f"[name={name}]").fill(value)
+        form.get_by_role("button", name=button, exact=True).click()
+
+    def sign_up(self, email: str, name: str = "Ada Lovelace") -> None:
+        self.open("Create an account", "Create an account")
+        self.form("sign-up", "Create account", name=name, email=email, password=PASSWORD)
+        self.sees(name)
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> None:
+        self.form("sign-in", "Sign in", email=email, password=password)
+
+    def sign_out(self) -> None:
+        self.press("Sign out")
+        self.sees("Sign in")
+
+    def sees(self, heading: str) -> None:
+        expect(self.page.get_by_role("heading", level=1, name=heading, exact=True)).to_be_visible()
+
+    def is_told(self, text: str) -> None:
+        expect(self.page.get_by_role("status")).to_have_text(text)
+
+    def is_warned(self, text: str) -> None:
+        expect(self.page.get_by_role("alert")).to_have_text(text)
+
+    def calls(self, script: str) -> Any:
+        """What the page's own client answers."""
+        return self.page.evaluate(f"import('./client.js').then(({{ client }}) => {script})")
+
+    def is_sound(self) -> None:
+        """No mistake of the page's, and nothing left in the address."""
+        assert self.errors == []
+        assert "?" not in self.page.url
