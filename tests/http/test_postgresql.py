@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -84,6 +86,113 @@ def test_a_session_is_known_to_both_and_ends_on_both(servers: list[RunningServer
         assert here.post("/v1/auth/signout").status_code in (200, 204)
         assert here.get("/v1/auth/me").status_code == 401
         eventually(lambda: there.get("/v1/auth/me").status_code == 401)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Somebody whom both servers have just answered, so that both have them in memory."""
+
+    here: httpx.Client
+    there: httpx.Client
+    id: str
+    email: str
+    refresh_token: str
+
+    def is_nobody_there(self) -> bool:
+        answer = self.there.get("/v1/auth/me")
+        return answer.status_code == 401 and answer.json()["code"] == "auth/invalid-token"
+
+
+@pytest.fixture
+def ada(servers: list[RunningServer]) -> Iterator[Pair]:
+    email = f"{uuid4()}@example.com"
+    made = servers[0].sign_up(email)
+    token = made["accessToken"]
+    with servers[0].client(token=token) as here, servers[1].client(token=token) as there:
+        for client in (here, there):
+            assert client.get("/v1/auth/me").status_code == 200
+        yield Pair(here, there, made["user"]["id"], email, made["refreshToken"])
+
+
+def change_password(ada: Pair, admin: httpx.Client) -> httpx.Response:
+    body = {"currentPassword": "correct horse", "newPassword": "battery staple"}
+    return ada.here.post("/v1/auth/password/change", json=body)
+
+
+def ban(ada: Pair, admin: httpx.Client) -> httpx.Response:
+    return admin.patch(f"/v1/users/{ada.id}", json={"status": "banned"})
+
+
+def withdraw(ada: Pair, admin: httpx.Client) -> httpx.Response:
+    return ada.here.delete("/v1/auth/withdraw")
+
+
+def delete(ada: Pair, admin: httpx.Client) -> httpx.Response:
+    return admin.delete(f"/v1/users/{ada.id}")
+
+
+def end_the_session(ada: Pair, admin: httpx.Client) -> httpx.Response:
+    [session] = ada.here.get("/v1/auth/sessions").json()["items"]
+    return ada.here.delete(f"/v1/auth/sessions/{session['id']}")
+
+
+@pytest.mark.parametrize("act", [change_password, ban, withdraw, delete, end_the_session])
+def test_who_is_put_out_at_one_server_is_out_at_the_other(
+    servers: list[RunningServer], ada: Pair, act: Callable[[Pair, httpx.Client], httpx.Response]
+) -> None:
+    with servers[0].client(servers[0].secret) as admin:
+        assert act(ada, admin).status_code == 200
+    assert ada.here.get("/v1/auth/me").status_code == 401
+    eventually(ada.is_nobody_there)
+    answer = ada.there.post("/v1/auth/refresh", json={"refreshToken": ada.refresh_token})
+    assert answer.json()["code"] == "auth/invalid-refresh-token"
+    assert ada.there.get("/v1/users").status_code == 401
+    assert ada.there.get("/v1/posts").status_code == 401
+
+
+def test_a_role_given_and_taken_at_one_server_counts_at_the_other(
+    servers: list[RunningServer], ada: Pair
+) -> None:
+    with servers[0].client(servers[0].secret) as admin:
+        for role, creates in (("admin", 400), ("user", 403)):
+            answer = admin.patch(f"/v1/users/{ada.id}/role", json={"role": role})
+            assert answer.status_code == 200
+            eventually(
+                lambda status=creates: ada.there.post("/v1/users", json={}).status_code == status  # type: ignore[misc]
+            )
+            assert ada.there.get("/v1/auth/me").json()["role"] == role
+
+
+def test_a_profile_changed_at_one_server_is_shown_by_the_other(ada: Pair) -> None:
+    changed = ada.here.patch(f"/v1/users/{ada.id}/profile", json={"name": "Countess"})
+    assert changed.status_code == 200
+    eventually(lambda: ada.there.get("/v1/auth/me").json()["name"] == "Countess")
+
+
+def test_failed_sign_ins_at_both_servers_are_counted_together(
+    servers: list[RunningServer], ada: Pair
+) -> None:
+    wrong = {"email": ada.email, "password": "wrong"}
+    clients = [ada.here, ada.there]
+    statuses = [
+        clients[turn % 2].post("/v1/auth/email/signin", json=wrong).status_code
+        for turn in range(7)
+    ]
+    assert statuses == [401] * 5 + [429] * 2
+
+
+def test_a_refresh_at_both_servers_at_once_gives_one_token(
+    servers: list[RunningServer], ada: Pair
+) -> None:
+    body = {"refreshToken": ada.refresh_token}
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(
+            threads.map(
+                lambda client: client.post("/v1/auth/refresh", json=body), (ada.here, ada.there)
+            )
+        )
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len({answer.json()["refreshToken"] for answer in answers}) == 1
 
 
 def test_commands_act_on_running_servers(servers: list[RunningServer]) -> None:

@@ -82,13 +82,12 @@ def answers(server: RunningServer, **headers: str) -> set[int]:
 
 
 def test_a_revoked_key_is_refused_by_every_process(server: RunningServer) -> None:
-    key = server.key
+    created = server.bkend("keys", "create", "--type", "publishable", "--name", "Short", "--json")
+    made = json.loads(created.stdout)
     until(lambda: len(workers(server)) == 2)
-    assert answers(server, **{"X-API-Key": key}) == {404}
-    listed = server.bkend("keys", "list", "--json").stdout
-    [id] = [item["id"] for item in json.loads(listed)["items"] if item["type"] == "publishable"]
-    server.bkend("keys", "revoke", id)
-    until(lambda: answers(server, **{"X-API-Key": key}) == {401})
+    assert answers(server, **{"X-API-Key": made["key"]}) == {404}
+    server.bkend("keys", "revoke", made["id"])
+    until(lambda: answers(server, **{"X-API-Key": made["key"]}) == {401})
 
 
 def test_the_greeting_stands_once_and_the_end_is_orderly(server: RunningServer) -> None:

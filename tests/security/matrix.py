@@ -29,7 +29,12 @@ CODES = {
     "unknown key": "auth/invalid-token",
     "revoked key": "auth/token-revoked",
     "expired key": "auth/token-expired",
+    "foreign token": "auth/invalid-token",
+    "foreign key with token": "auth/invalid-token",
+    "expired token": "auth/token-expired",
+    "ended session": "auth/invalid-token",
 }
+"""Of a 401."""
 
 
 @dataclass(frozen=True)
