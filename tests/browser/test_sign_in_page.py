@@ -227,6 +227,9 @@ def test_a_profile_and_a_picture_are_kept(tab: Tab, email: str) -> None:
 
 def test_a_large_picture_shows_its_progress(tab: Tab, email: str) -> None:
     tab.sign_up(email)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 8 << 20}
+    session = tab.page.context.new_cdp_session(tab.page)
+    session.send("Network.emulateNetworkConditions", slow)
     heard = tab.calls(
         """{
         const png = new Uint8Array(4 << 20);
