@@ -112,6 +112,7 @@ export function onSubmit(id, call, cases) {
     event.preventDefault();
     const button = form.querySelector("button:not([type])");
     if (button.getAttribute("aria-busy") === "true") return;
+    say("");
     forgetProblems(form);
     const missing = [...form.elements].find((field) => !field.validity.valid);
     if (missing) {
@@ -119,7 +120,6 @@ export function onSubmit(id, call, cases) {
       missing.focus();
       return;
     }
-    say("");
     button.setAttribute("aria-busy", "true");
     const fields = Object.fromEntries(new FormData(form));
     await attempt(form, () => call(fields, form), cases);
