@@ -109,10 +109,12 @@ onSubmit("mfa-disable", async (form) => {
 
 // --- Sessions and accounts
 
+const TIMES = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
 async function showSessions() {
   const { items } = await client.auth.sessions.list({ limit: 100 });
   const ofSession = ({ id, deviceInfo, ipAddress, lastActivityAt, current }) => {
-    const where = [ipAddress, new Date(lastActivityAt).toLocaleString()].filter(Boolean);
+    const where = [ipAddress, TIMES.format(new Date(lastActivityAt))].filter(Boolean);
     const text = element("span", "", element("b", deviceInfo), element("small", where.join(" · ")));
     return element("li", "", text, current ? badge("this device") : ending(id, deviceInfo));
   };

@@ -67,20 +67,24 @@ function minutes(seconds) {
 
 function forgetProblems(form) {
   for (const problem of form.querySelectorAll(".problem")) problem.remove();
-  for (const field of form.elements) {
+  for (const field of form.querySelectorAll("[aria-invalid]")) {
     field.removeAttribute("aria-invalid");
-    field.removeAttribute("aria-errormessage");
+    describe(field, ids(field).filter((id) => $(id)));
   }
 }
 
+const ids = (field) => (field.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
+
+const describe = (field, by) => field.setAttribute("aria-describedby", by.join(" "));
+
+/** Puts the text below the field, outside its label: that is what the field is called. */
 function pointAt(form, field, text) {
-  const problem = document.createElement("span");
+  const problem = element("small", text);
   problem.className = "problem";
   problem.id = `${form.id}-${field.name}-problem`;
-  problem.textContent = text;
+  field.closest(".field, label").after(problem);
   field.setAttribute("aria-invalid", "true");
-  field.setAttribute("aria-errormessage", problem.id);
-  field.closest("label").append(problem);
+  describe(field, [...ids(field), problem.id]);
 }
 
 /** Points at the fields that the server points at; what it cannot point at is a note. */
@@ -112,6 +116,7 @@ export function onSubmit(id, call, cases) {
     event.preventDefault();
     const button = form.querySelector("button:not([type])");
     if (button.getAttribute("aria-busy") === "true") return;
+    say("");
     forgetProblems(form);
     const missing = [...form.elements].find((field) => !field.validity.valid);
     if (missing) {
@@ -119,7 +124,6 @@ export function onSubmit(id, call, cases) {
       missing.focus();
       return;
     }
-    say("");
     button.setAttribute("aria-busy", "true");
     const fields = Object.fromEntries(new FormData(form));
     await attempt(form, () => call(fields, form), cases);

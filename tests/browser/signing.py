@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from tests.servers import RunningServer
 
@@ -26,15 +26,22 @@ def sign_in_site(server: RunningServer) -> Iterator[str]:
     providers = {"acme": "Acme"}
     values = {"API": server.url, "KEY": server.key, "PROVIDERS": providers}
     config = "".join(f"export const {n} = {json.dumps(value)};\n" for n, value in values.items())
+    policy = documented_policy().replace("https://api.example.com", server.url)
+    policy = policy.replace("img-src ", f"img-src {server.url} ")  # for want of https
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path != "/config.js":
-                return super().do_GET()
+                super().do_GET()
+                return
             self.send_response(200)
             self.send_header("Content-Type", "text/javascript")
             self.end_headers()
             self.wfile.write(config.encode())
+
+        def end_headers(self) -> None:
+            self.send_header("Content-Security-Policy", policy)
+            super().end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
@@ -46,6 +53,12 @@ def sign_in_site(server: RunningServer) -> Iterator[str]:
         yield f"http://localhost:{served.server_address[1]}/index.html"
         served.shutdown()
         thread.join()
+
+
+def documented_policy() -> str:
+    """The policy that the guide recommends for the page."""
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "sign-in-page.md").read_text()
+    return guide.split("```text\n")[1].split("\n```")[0]
 
 
 def mailed_link(server: RunningServer, to: str, template: str) -> str:
@@ -66,7 +79,12 @@ class SignInPage:
         self.page: Page = context.new_page()
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._hear)
         self.page.goto(address)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            self.errors.append(message.text)
 
     def open(self, view: str, button: str) -> None:
         """Go to another view of the entrance."""

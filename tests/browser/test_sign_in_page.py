@@ -12,14 +12,20 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.auth.social.conftest import OidcProvider, oidc  # noqa: F401
+from tests.browser.pictures import PICTURE
 from tests.browser.signing import PASSWORD, SignInPage, mailed_link, sign_in_site
 from tests.conftest import StartServer
 from tests.servers import RunningServer
-from tests.browser.pictures import PICTURE
 
 pytestmark = pytest.mark.browser
 
 Tab = SignInPage
+_PAST = """
+(seconds) => new Promise((done) => {
+  const look = () => (Date.now() / 1000 > seconds + 0.05 ? done() : setTimeout(look, 20));
+  look();
+})
+"""
 
 
 @pytest.fixture
@@ -81,6 +87,12 @@ def test_forms_say_at_the_field_what_is_missing(tab: Tab, email: str) -> None:
     field = tab.page.locator("#sign-up [name=password]")
     expect(field).to_be_focused()
     expect(field).to_have_attribute("aria-invalid", "true")
+    expect(tab.page.locator("#sign-up .problem")).to_have_count(1)
+    expect(field).to_have_accessible_name("Password")
+    expect(field).to_have_accessible_description(re.compile("At least 8 characters.*lengthen"))
+    tab.form("sign-up", "Create account", name="Ada", email="ada", password=PASSWORD)
+    expect(tab.page.locator("#sign-up [name=email]")).to_be_focused()
+    expect(field).to_have_accessible_description(re.compile("remember[.]$"))
     expect(tab.page.locator("#sign-up .problem")).to_have_count(1)
 
 
@@ -227,6 +239,9 @@ def test_a_profile_and_a_picture_are_kept(tab: Tab, email: str) -> None:
 
 def test_a_large_picture_shows_its_progress(tab: Tab, email: str) -> None:
     tab.sign_up(email)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 8 << 20}
+    session = tab.page.context.new_cdp_session(tab.page)
+    session.send("Network.emulateNetworkConditions", slow)
     heard = tab.calls(
         """{
         const png = new Uint8Array(4 << 20);
@@ -301,7 +316,7 @@ def test_an_expired_token_is_refreshed_once_for_three_calls(
         tab.sign_up(email)
         token = tab.calls("client.auth.getSession().then((tokens) => tokens.accessToken)")
         expires = jwt.decode(token, options={"verify_signature": False})["exp"]
-        tab.page.wait_for_function(f"Date.now() / 1000 > {expires} + 0.05")
+        tab.page.evaluate(_PAST, expires)
         sent: list[str] = []
         tab.page.on("request", lambda request: sent.append(f"{request.method} {request.url}"))
         names = tab.calls(
