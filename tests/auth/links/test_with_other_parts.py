@@ -92,9 +92,7 @@ async def test_whoever_comes_back_after_a_withdrawal_inherits_nothing(linked: Li
     for answer, expected in (
         (await redeem(linked, link, mfaCode=enrolled.code()), "auth/invalid-token"),
         (
-            await linked.post(
-                "/password/reset/confirm", email=ADA, token=reset, newPassword=NEW
-            ),
+            await linked.post("/password/reset/confirm", email=ADA, token=reset, newPassword=NEW),
             "auth/verification-token-not-found",
         ),
         (
