@@ -66,6 +66,7 @@ def test_these_are_the_commands() -> None:
         "keys revoke",
         "secrets rotate",
         "secrets accept-loss",
+        "auth providers",
         "auth settings",
         "outbox",
         "config",

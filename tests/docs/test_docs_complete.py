@@ -108,3 +108,10 @@ def test_every_documented_command_exists() -> None:
 def test_every_dependency_is_explained(package: str) -> None:
     rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/dependencies.md").read_text("utf-8"), re.M)
     assert any(f"`{package}`" in row for row in rows)
+
+
+@pytest.mark.parametrize("folder", ["guides", "reference"])
+def test_the_map_leads_to_every_page(folder: str) -> None:
+    shown = (docs_directory() / "index.md").read_text("utf-8")
+    pages = [f"{folder}/{page.name}" for page in (docs_directory() / folder).glob("*.md")]
+    assert [page for page in pages if f"({page})" not in shown] == []

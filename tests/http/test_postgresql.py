@@ -175,8 +175,7 @@ def test_failed_sign_ins_at_both_servers_are_counted_together(
     wrong = {"email": ada.email, "password": "wrong"}
     clients = [ada.here, ada.there]
     statuses = [
-        clients[turn % 2].post("/v1/auth/email/signin", json=wrong).status_code
-        for turn in range(7)
+        clients[turn % 2].post("/v1/auth/email/signin", json=wrong).status_code for turn in range(7)
     ]
     assert statuses == [401] * 5 + [429] * 2
 

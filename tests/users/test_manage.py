@@ -11,7 +11,7 @@ import pytest
 
 from bkend.auth.collections import ACCOUNTS
 from bkend.auth.collections import USERS as COLLECTION
-from bkend.store import DeleteWhere, Equals, Update
+from bkend.store import DeleteWhere, Equals, Insert, Update
 from tests.asgi import InProcess
 from tests.http.manage.conftest import BASE, MakeTenant, Tenant, make_tenant, opened, tenant
 
@@ -128,9 +128,14 @@ async def test_a_ban_acts_at_once(tenant: Tenant, opened: InProcess, ada: Any) -
     assert (await tenant.ok("GET", f"{path}/sessions"))["items"] == []
 
 
-async def test_lists_are_filtered(tenant: Tenant, ada: Any) -> None:
+async def test_lists_are_filtered(tenant: Tenant, opened: InProcess, ada: Any) -> None:
     await tenant.ok("POST", USERS, {"name": "Bob", "email": "bob@example.com", "role": "admin"})
     await tenant.ok("PATCH", f"{USERS}/{ada['user']['id']}", {"status": "banned"})
+
+    store = (await opened.core.environment("app", "dev")).users._store
+    acme = {"userId": ada["user"]["id"], "type": "oauth", "provider": "acme"}
+    acme |= {"providerAccountId": "1", "email": None, "connectedAt": ada["user"]["createdAt"]}
+    await store.commit([Insert(ACCOUNTS, "a1", acme, 0, 0)])
 
     async def names(query: str) -> list[str]:
         found = await tenant.ok("GET", USERS, query=query)
@@ -148,10 +153,18 @@ async def test_lists_are_filtered(tenant: Tenant, ada: Any) -> None:
         ("verified=false&role=user", ["Ada"]),
         ("provider=email&sortBy=name", ["Bob", "Ada"]),
         ("provider=google", []),
+        ("provider=acme", ["Ada"]),
         ("role=&status=&provider=&search=bo", ["Bob"]),
     ):
         assert await names(query) == expected, query
-    for query in ("status=x", "provider=x", "verified=x", "limit=0", "sortBy=passwordHash"):
+    for query in (
+        "status=x",
+        "provider=x",
+        "provider=A_b",
+        "verified=x",
+        "limit=0",
+        "sortBy=passwordHash",
+    ):
         assert await tenant.refused("GET", USERS, query=query) == (400, "common/invalid-parameters")
 
 

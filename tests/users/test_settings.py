@@ -161,3 +161,24 @@ async def test_twenty_claims_of_one_slug_give_it_to_one(town: Town) -> None:
     assert sorted(answer.status_code for answer in answers) == [200, *[409] * 19]
     found = await town.ok("secret", "GET", "", params={"limit": 100})
     assert sum(item["slug"] == "one" for item in found["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "rule", "message"),
+    [
+        ("public-settings", {"slug": "ab"}, "minLength", "slug has at least 3 characters"),
+        ("public-settings", {"slug": "x" * 51}, "maxLength", "slug has at most 50 characters"),
+        ("onboarding", {"completedSteps": ["x"] * 51}, "maxLength", "has at most 50 elements"),
+        ("preferences", {"theme": "pink"}, "enum", "theme must be 'light', 'dark' or 'system'"),
+        ("avatar", {"s3Key": ""}, "minLength", "s3Key must not be empty"),
+        ("avatar", {}, "required", "s3Key is required"),
+    ],
+)
+async def test_a_refusal_says_what_is_expected(
+    town: Town, path: str, body: Any, rule: str, message: str
+) -> None:
+    answer = await town.call("ada", "PATCH", f"{town.ids['ada']}/{path}", body)
+    [detail] = answer.json()["error"]["details"]
+    assert detail["rule"] == rule
+    assert detail["message"].endswith(message)
+    assert answer.json()["message"] == detail["message"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import StringConstraints
 
 from bkend.auth.collections import USERS
 from bkend.store import Condition, Contains, Equals, Find, Not, Sort, all_of, any_of
@@ -16,7 +18,8 @@ SearchType: TypeAlias = Literal["name", "nickname", "email"]
 SortBy: TypeAlias = Literal["createdAt", "updatedAt", "name", "email", "role"]
 Direction: TypeAlias = Literal["asc", "desc"]
 Status: TypeAlias = Literal["active", "banned"]
-Provider: TypeAlias = Literal["email", "google", "github"]
+Provider: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
+"""`email`, or the name of a provider: `google`, `github`, or one that the environment added."""
 _PUBLIC: tuple[SearchType, ...] = ("name", "nickname")
 _ALL: tuple[SearchType, ...] = (*_PUBLIC, "email")
 _LARGEST_OFFSET = 2**53

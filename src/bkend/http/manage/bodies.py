@@ -169,16 +169,24 @@ def _detail(problem: Mapping[str, Any]) -> Detail:
     if not field:
         return {"field": "body", "rule": "type", "message": "The body must be a JSON object"}
     field = str(places[0]) if problem["type"] in ("dict_type", "list_type") else field
-    context = problem.get("ctx") or {}
-    sentence = _SENTENCES.get(problem["type"])
-    if sentence is None and "max_length" in context:
-        sentence = f"has at most {context['max_length']} characters or elements"
-    elif sentence is None and "min_length" in context:
-        sentence = "must not be empty"
-    rule = "required" if problem["type"] == "missing" else "type"
+    sentence, rule = _said(problem["type"], problem.get("ctx") or {})
+    return {"field": field, "rule": rule, "message": f"{field} {sentence}"}
+
+
+def _said(kind: str, context: Mapping[str, Any]) -> tuple[str, str]:
+    """What is wrong, to follow the field's name, and the rule that was broken."""
+    if kind in _SENTENCES:
+        return _SENTENCES[kind], "required" if kind == "missing" else "type"
+    what = "elements" if kind in ("too_long", "too_short") else "characters"
     if "max_length" in context:
-        rule = "maxLength"
-    return {"field": field, "rule": rule, "message": f"{field} {sentence or 'is not valid'}"}
+        return f"has at most {context['max_length']} {what}", "maxLength"
+    if context.get("min_length") == 1:
+        return "must not be empty", "minLength"
+    if "min_length" in context:
+        return f"has at least {context['min_length']} {what}", "minLength"
+    if kind == "literal_error":
+        return f"must be {context['expected']}", "enum"
+    return "is not valid", "type"
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
