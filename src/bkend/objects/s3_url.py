@@ -36,8 +36,8 @@ class S3Address:
     """A bucket, or the part of it below a prefix.
 
     `host` with its port if that is not the scheme's own; `prefix` ends in `/` or is empty;
-    `proxied`: clients are to send and fetch bytes through the server; `public`: where everybody
-    reads what is public, without the last `/`; `ca`: a file of certificates to trust.
+    `proxied`: clients are to send and fetch bytes through the server; `public`: how clients reach
+    `endpoint` where that is not as the server does; `ca`: a file of certificates to trust.
     """
 
     host: str
@@ -57,9 +57,11 @@ class S3Address:
         return f"{'https' if self.tls else 'http'}://{self.host}"
 
     @property
-    def bucket_host(self) -> str:
-        """The `Host` of requests for objects."""
-        return self.host if self.style == "path" else f"{self.bucket}.{self.host}"
+    def client_endpoint(self) -> str:
+        """Where clients send requests for objects: `http[s]://HOST`, with the bucket in HOST when
+        the style says so."""
+        scheme, _, host = (self.public or self.endpoint).partition("://")
+        return f"{scheme}://{host if self.style == 'path' else f'{self.bucket}.{host}'}"
 
     def path(self, key: str) -> str:
         """The percent-encoded path of an object's address, from the first `/` on."""
@@ -225,6 +227,6 @@ def _public(value: str | None) -> str | None:
         good = found.scheme in ("http", "https") and found.hostname and found.port != 0
     except ValueError:
         good = False
-    if not good or found.query or found.fragment or found.username is not None:
-        raise ValueError("public is a URL such as https://cdn.example.com")
-    return value.rstrip("/")
+    if not good or found.path.strip("/") or found.query or found.username is not None:
+        raise ValueError("public is a URL such as https://s3.example.com, without a path")
+    return f"{found.scheme}://{_host(found)}"
