@@ -1,12 +1,14 @@
 """Objects in a bucket of Amazon S3, or of a server that speaks its protocol.
 
 A key is the object's name in the bucket, behind the prefix. An object appears when S3 has all of
-it: one PUT of known length, or the completion of a multipart upload.
+it: one PUT of known length, or the completion of a multipart upload. A key with a backslash is
+refused: some servers read it as `/`, and what follows could lead to another object.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -21,6 +23,7 @@ from bkend.objects.interface import (
     segments,
 )
 from bkend.objects.s3_client import AbsentObject, S3Client
+from bkend.objects.s3_lengths import LengthCheck
 from bkend.objects.s3_reading import S3Object
 from bkend.objects.s3_spool import spooled
 from bkend.objects.s3_url import S3Address
@@ -30,6 +33,7 @@ LARGEST_PUT = 5 * 1024**3
 """What S3 takes in one PUT, bytes."""
 _LISTED = 1000
 _CHECK = ".bkend-check"
+_UPLOAD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~+=-]{0,1023}")
 
 
 class S3Objects:
@@ -39,6 +43,7 @@ class S3Objects:
         self._address = address
         self._client = S3Client(address)
         self._signer = QuerySigner(address.credentials, address.region, clock)
+        self._lengths = LengthCheck(self._client, self._name(_CHECK), self._probe_address)
 
     async def check(self) -> None:
         """List and write once, leaving nothing. Raises S3Refused with a sentence for the operator,
@@ -142,16 +147,17 @@ class S3Objects:
     async def list_parts(self, key: str, upload_id: str) -> list[PartInfo]:
         """The parts that S3 has, page by page."""
         upload = self._upload(key, upload_id)
-        found: list[PartInfo] = []
+        found: dict[int, PartInfo] = {}
         more: dict[str, int] = {}
         while True:
             page = await self._client.call("list_parts", **upload, MaxParts=_LISTED, **more)
-            found += [
-                PartInfo(part["PartNumber"], part["Size"], _etag(part), _ms(part["LastModified"]))
-                for part in page.get("Parts", ())
-            ]
+            for listed in page.get("Parts", ()):
+                part = _part(listed)
+                held = found.get(part.number)
+                if held is None or held.modified_at < part.modified_at:  # some keep replaced ones
+                    found[part.number] = part
             if not page.get("IsTruncated"):
-                return sorted(found, key=lambda part: part.number)
+                return [found[number] for number in sorted(found)]
             more = {"PartNumberMarker": page["NextPartNumberMarker"]}
 
     async def complete_multipart(
@@ -176,8 +182,8 @@ class S3Objects:
 
     async def abort_multipart(self, key: str, upload_id: str) -> bool:
         """Remove S3's upload; asked for first, since S3 may not tell whether there was one."""
-        upload = self._upload(key, upload_id)
         try:
+            upload = self._upload(key, upload_id)
             await self._client.call("list_parts", **upload, MaxParts=1)
             await self._client.call("abort_multipart_upload", **upload)
         except UnknownUpload:
@@ -190,11 +196,14 @@ class S3Objects:
         self, key: str, *, seconds: int, limit: int, content_type: str
     ) -> str | None:
         """An address for a body of exactly `limit` bytes, of any type: S3 can hold an upload to a
-        length that is signed, not below a bound. Ask for it only where the length is known."""
-        if not 0 < limit <= LARGEST_PUT:
+        length that is signed, not below a bound. Ask for it only where the length is known. None
+        where S3 does not check even that."""
+        self._name(key)
+        if self._address.proxied or not 0 < limit <= LARGEST_PUT:
             return None
-        length = {"content-length": str(limit)}
-        return self._signed("PUT", key, seconds, headers=length)
+        if not await self._lengths.is_held():
+            return None
+        return self._signed("PUT", key, seconds, headers=_length(limit))
 
     async def presign_get(
         self, key: str, *, seconds: int, content_type: str, disposition: str, cache_control: str
@@ -215,25 +224,41 @@ class S3Objects:
         return self._signed("PUT", key, seconds, query=query)
 
     def _signed(self, method: str, key: str, seconds: int, **signed: Any) -> str | None:
-        segments(key)
+        self._name(key)
         if self._address.proxied:
             return None
         endpoint, path = self._address.client_endpoint, self._address.path(key)
         return self._signer.sign(method, endpoint, path, seconds=seconds, **signed)
 
+    def _probe_address(self, length: int) -> str:
+        endpoint, path = self._address.object_endpoint, self._address.path(_CHECK)
+        return self._signer.sign("PUT", endpoint, path, seconds=60, headers=_length(length))
+
     def _name(self, key: str) -> str:
+        """The object's name in the bucket; raises InvalidKey."""
         segments(key)
+        if "\\" in key:
+            raise InvalidKey("a key in S3 has no backslash")
         return self._address.prefix + key
 
     def _upload(self, key: str, upload_id: str) -> dict[str, str]:
         name = self._name(key)
-        if not upload_id:
-            raise UnknownUpload("an upload has an id")
+        if not _UPLOAD_ID.fullmatch(upload_id):
+            raise UnknownUpload("no id of an upload")
         return {"Key": name, "UploadId": upload_id}
+
+
+def _length(size: int) -> dict[str, str]:
+    return {"content-length": str(size)}
 
 
 def _info(key: str, answer: Any) -> ObjectInfo:
     return ObjectInfo(key, answer["ContentLength"], _ms(answer["LastModified"]), _etag(answer))
+
+
+def _part(listed: Any) -> PartInfo:
+    number, size, modified_at = listed["PartNumber"], listed["Size"], _ms(listed["LastModified"])
+    return PartInfo(number, size, _etag(listed), modified_at)
 
 
 def _etag(answer: Any) -> str:
@@ -250,12 +275,12 @@ def _answered(answer: Any) -> int:
 
 
 def _is_key(name: str) -> bool:
-    """Whether an object can be one of ours; other programs make folders that end in `/`."""
+    """Whether an object can be one of ours: other programs make folders that end in `/`."""
     try:
         segments(name)
     except InvalidKey:
         return False
-    return True
+    return name != _CHECK
 
 
 def _was_repeated(error: UnknownUpload) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -42,6 +43,14 @@ class S3Client:
         self._slots = asyncio.Semaphore(_THREADS)
         self._making = Lock()
         self._client: Any = None
+
+    @property
+    def verify(self) -> ssl.SSLContext | bool:
+        """Which certificates are trusted, for other clients of the same server."""
+        ca = self._address.ca
+        if not self._address.tls:
+            return False
+        return ssl.create_default_context(cafile=ca) if ca else True
 
     async def call(self, operation: str, **parameters: Any) -> Any:
         """The answer of an operation on the bucket, such as `head_object`; 5xx and broken

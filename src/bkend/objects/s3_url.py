@@ -57,11 +57,19 @@ class S3Address:
         return f"{'https' if self.tls else 'http'}://{self.host}"
 
     @property
+    def object_endpoint(self) -> str:
+        """Where requests for objects go: `endpoint`, with the bucket in it when the style says
+        so."""
+        return self._with_bucket(self.endpoint)
+
+    @property
     def client_endpoint(self) -> str:
-        """Where clients send requests for objects: `http[s]://HOST`, with the bucket in HOST when
-        the style says so."""
-        scheme, _, host = (self.public or self.endpoint).partition("://")
-        return f"{scheme}://{host if self.style == 'path' else f'{self.bucket}.{host}'}"
+        """The same, as clients reach it."""
+        return self._with_bucket(self.public or self.endpoint)
+
+    def _with_bucket(self, endpoint: str) -> str:
+        scheme, _, host = endpoint.partition("://")
+        return endpoint if self.style == "path" else f"{scheme}://{self.bucket}.{host}"
 
     def path(self, key: str) -> str:
         """The percent-encoded path of an object's address, from the first `/` on."""
