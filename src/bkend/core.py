@@ -39,7 +39,7 @@ from bkend.manage.projects import Projects
 from bkend.manage.rotation import SealedValues
 from bkend.objects import collections as object_collections
 from bkend.objects.interface import Objects
-from bkend.objects.local import LocalObjects
+from bkend.objects.opening import check_objects, close_objects, open_objects
 from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
 from bkend.sealing import Sealer
@@ -129,6 +129,7 @@ async def open_core(
     StoreRefused with a sentence for the operator.
     """
     clock = clock or SystemClock()
+    objects = open_objects(settings.storage, clock)
     database = await open_database(settings, serving=serving)
     hasher = PasswordHasher()
     outbound = Outbound()
@@ -138,6 +139,8 @@ async def open_core(
             database.control, clock, settings.data, settings.secret, settings.secret_previous
         )
         secrets = await master_secrets.open(serving=serving, lost=lost_secret)
+        if serving:
+            await check_objects(objects)
 
         def notice_rotation(collection: str, ids: Sequence[str] | None) -> None:
             if collection in (MASTER_SECRETS, "*"):
@@ -149,7 +152,6 @@ async def open_core(
         states, asking = StateSigner(secrets), Asking(outbound, clock)
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
-        objects = LocalObjects(settings.data / "objects")
         uploads = UploadSigner(secrets, clock)
 
         async def build(state: EnvironmentState, store: Store) -> EnvironmentServices:
@@ -200,4 +202,5 @@ async def open_core(
     finally:
         hasher.close()
         await outbound.close()
+        close_objects(objects)
         await database.close()

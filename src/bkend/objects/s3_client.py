@@ -86,14 +86,19 @@ class S3Client:
         return getattr(self._client, operation)(Bucket=self._address.bucket, **parameters)
 
     def _guard(self, function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            ConnectionError,  # not the built-in one
+            HTTPClientError,
+        )
         from urllib3.exceptions import HTTPError
 
         try:
             return function(*given, **named)
         except ClientError as error:
             raise _translated(error, self._address) from error
-        except HTTPClientError as error:
+        except (ConnectionError, HTTPClientError) as error:
             raise ObjectsUnavailable(_reason(error, self._address)) from error
         except (BotoCoreError, HTTPError, OSError) as error:
             raise ObjectsUnavailable(f"S3: {error}") from error
