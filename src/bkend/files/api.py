@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BeforeValidator, StringConstraints
 
@@ -139,7 +139,7 @@ async def list_files(
     files: CurrentFiles,
     raw: RawUrl,
     paging: Page,
-    filters: Annotated[Filters, Query()],
+    filters: Annotated[Filters, Depends()],
 ) -> Response:
     """A page of the files that the caller may see, each as it may see it."""
     items, total = await files.page(actor, filters.query(paging))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from bkend.files.names import address_of
 from bkend.files.service import Files
 from bkend.files.shapes import DownloadAddress
 from bkend.store.documents import format_time
@@ -22,7 +23,7 @@ async def download_address(files: Files, document: Mapping[str, Any], raw: str) 
         document, raw, disposition(document, as_attachment=True), PRIVATE
     )
     return {
-        "url": f"{raw}/{document['s3Key']}" if is_public else url,
+        "url": address_of(raw, document["s3Key"]) if is_public else url,
         "filename": document["originalName"],
         "contentType": document["mimeType"],
         "size": document["size"],

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias, get_args
+from urllib.parse import quote
 
 from bkend.files.errors import (
     FileNameTooLong,
@@ -24,11 +25,12 @@ OwnerType: TypeAlias = Literal["user", "service", "session", "public"]
 
 BUCKETS: tuple[Bucket, ...] = get_args(Bucket)
 _LONGEST_NAME = 255
+_PLAIN = "/:@!$&'()*+,;=~"
 _LONGEST_TYPE = 127
 _OCTETS = "application/octet-stream"
-_TOKEN = r"[A-Za-z0-9!#$&^_.+-]+"
+_WORD = r"[A-Za-z0-9!#$&^_.+-]+"
 _TYPE = re.compile(
-    rf'{_TOKEN}/{_TOKEN}(?:\s*;\s*{_TOKEN}=(?:{_TOKEN}|"[A-Za-z0-9 !#$&^_.+,/:=()-]*"))*'
+    rf'{_WORD}/{_WORD}(?:\s*;\s*{_WORD}=(?:{_WORD}|"[A-Za-z0-9 !#$&^_.+,/:=()-]*"))*'
 )
 _EXTENSION = re.compile(r"[a-z0-9]{1,10}")
 _PLACE = re.compile(r"(?P<project>[^/]+)/(?P<environment>[a-z][a-z0-9-]{0,29})/")
@@ -78,6 +80,12 @@ def new_key(
     ending = f".{extension}" if _EXTENSION.fullmatch(extension) else ""
     folder = f"{project_id}/{environment}/{category or 'files'}"
     return f"{folder}/{now:%Y}/{now:%m}/{uuid4()}{ending}"
+
+
+def address_of(raw: str, key: str) -> str:
+    """Where the bytes of a key are read, `raw` without a trailing slash. Keys made by the server
+    stand there as they are."""
+    return f"{raw}/{quote(key, safe=_PLAIN)}"
 
 
 def place_of(key: str) -> tuple[str, str] | None:

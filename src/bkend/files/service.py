@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
@@ -27,7 +26,15 @@ from bkend.files.fields import check_metadata_size
 from bkend.files.listing import FileQuery
 from bkend.files.measuring import MEASURED, READ, measure
 from bkend.files.multipart import Multipart
-from bkend.files.names import Bucket, Category, Visibility, bucket_of, checked_name, checked_type
+from bkend.files.names import (
+    Bucket,
+    Category,
+    Visibility,
+    address_of,
+    bucket_of,
+    checked_name,
+    checked_type,
+)
 from bkend.files.signing import FileSigner, Permit
 from bkend.files.sweeping import Sweeping
 from bkend.files.uploads import Uploads, Wanted
@@ -42,6 +49,7 @@ from bkend.store import (
     Find,
     Insert,
     Missing,
+    Operation,
     Store,
     Update,
     all_of,
@@ -51,7 +59,6 @@ from bkend.store.documents import decode
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST_KEY = 1024
 _COUNTED = 1000
-_PLAIN = "/:@!$&'()*+,;=~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,7 @@ class Files:
             fields = await self._registered(upload, info, registration)
             now, id = self._clock.now_ms(), upload["id"]
             is_same = Equals(("objectTag",), upload["objectTag"])
-            taking = [Delete(UPLOADS, id, guard=is_same), Insert(FILES, id, fields, now, now)]
+            taking: list[Operation] = [Delete(UPLOADS, id, guard=is_same), Insert(FILES, id, fields, now, now)]
             try:
                 _, stored = await self._store.commit(taking)
             except (Conflict, Missing):  # new bytes came, or it was registered
@@ -265,7 +272,7 @@ class Files:
             disposition=disposition,
             cache_control=cache_control,
         )
-        return elsewhere or f"{raw}/{quote(key, safe=_PLAIN)}?{query}", expires_at
+        return elsewhere or f"{address_of(raw, key)}?{query}", expires_at
 
     def download_permit(self, document: Mapping[str, Any]) -> Permit:
         """To GET the bytes of a file."""

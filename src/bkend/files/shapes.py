@@ -8,7 +8,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from bkend.files.actor import FileActor
-from bkend.files.names import Bucket, Category, OwnerType, Visibility
+from bkend.files.names import Bucket, Category, OwnerType, Visibility, address_of
 
 
 class PublicFile(TypedDict):
@@ -149,7 +149,7 @@ def public_file(document: Mapping[str, Any], raw: str) -> PublicFile:
         "mimeType": document["mimeType"],
         "size": document["size"],
         "visibility": visibility,
-        "url": f"{raw}/{key}" if visibility == "public" else None,
+        "url": address_of(raw, key) if visibility == "public" else None,
         "createdAt": document["createdAt"],
         "updatedAt": document["updatedAt"],
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from bkend.files import bodies, shapes
@@ -34,7 +34,7 @@ router = APIRouter(
 
 @router.get("", responses={200: {"model": shapes.FileList}})
 async def list_files(
-    room: ReadsFiles, raw: RawUrl, paging: Page, filters: Annotated[Filters, Query()]
+    room: ReadsFiles, raw: RawUrl, paging: Page, filters: Annotated[Filters, Depends()]
 ) -> Response:
     """A page of all registered files."""
     items, total = await room.services.files.page(_tenant(room), filters.query(paging))
