@@ -22,6 +22,9 @@ from bkend.console.routes import routes as console_routes
 from bkend.core import Core
 from bkend.docs import routes as docs_routes
 from bkend.errors import ApiError, Detail, InvalidParameters, MethodNotAllowed, NotFound
+from bkend.files.api import router as files_router
+from bkend.files.api_multipart import router as multipart_router
+from bkend.files.raw import routes as raw_routes
 from bkend.http.addresses import parse_networks
 from bkend.http.application import Application
 from bkend.http.gate import Background, Gate
@@ -34,7 +37,6 @@ from bkend.records.door import TableDoor
 from bkend.users.api import router as users_router
 from bkend.users.api import withdrawal as withdrawal_router
 from bkend.users.api_settings import router as user_settings_router
-from bkend.users.raw import routes as raw_routes
 
 log = structlog.get_logger("bkend")
 
@@ -84,6 +86,8 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     app.include_router(social_router)  # last of /v1/auth: `{provider}` stands for any word
     app.include_router(users_router)
     app.include_router(user_settings_router)
+    app.include_router(multipart_router)
+    app.include_router(files_router)
     app.include_router(manage_router)
     app.router.routes.extend(link_pages)
     app.router.routes.extend(client_routes)

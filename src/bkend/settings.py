@@ -37,7 +37,6 @@ DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
 
 _NOT_YET = {
     "redis_url": "shared state of several hosts is not supported by this version yet",
-    "raw_url": "files are not supported by this version yet",
     "img_url": "images are not supported by this version yet",
 }
 _MASK = "********"
@@ -50,6 +49,7 @@ _RANGES = {
     "workers": " from 1 to 256",
     "database_pool": " from 1 to 1000",
     "record_cache_mb": " from 0 to 100000",
+    "download_url_seconds": " from 60 to 86400",
 }
 
 
@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str | None = None
+    raw_url: str | None = None
+    download_url_seconds: int = Field(default=3600, ge=60, le=86_400)
     workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: str = ""
 
@@ -162,7 +164,7 @@ class Settings(BaseSettings):
             raise ValueError("write off, or requests a second/burst such as 100/200") from None
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "raw_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is None:

@@ -6,7 +6,7 @@ A key is a path of `/`-separated segments, of at most 1024 bytes, none empty, `.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bkend.store import StoreError, StoreUnavailable
@@ -40,7 +40,7 @@ class ObjectInfo:
     """Milliseconds since 1970."""
     etag: str
     """Changes with every `put`; without quotes."""
-    md5: str | None = None
+    md5: str | None = field(default=None, compare=False)
     """Of the bytes, in hex; known for certain only where `put` answers."""
 
 

@@ -100,10 +100,11 @@ class PartFolders:
 
     def drop(self, key: str, upload_id: str) -> bool:
         """Remove the folder; whether there was one."""
-        found = self._path(key, upload_id)
-        if not found.is_dir():
+        try:
+            found = self.folder(key, upload_id)
+        except UnknownUpload:
             return False
-        shutil.rmtree(found, ignore_errors=True)
+        shutil.rmtree(found, ignore_errors=True)  # a part may just be moving in
         return True
 
     def _path(self, key: str, upload_id: str) -> Path:
