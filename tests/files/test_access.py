@@ -108,9 +108,7 @@ async def test_bytes_without_a_signature(archive: Archive) -> None:
 async def test_a_file_turned_private_is_so_on_the_next_request(archive: Archive) -> None:
     file = await archive.file(visibility="public")
     assert (await archive.shown(file["key"])).status_code == 200
-    hidden = await archive.ok(
-        "ada", "PATCH", f"{file['id']}/visibility", {"visibility": "private"}
-    )
+    hidden = await archive.ok("ada", "PATCH", f"{file['id']}/visibility", {"visibility": "private"})
     assert hidden["url"] is None
     assert code(await archive.shown(file["key"])) == DENIED
     assert await archive.refused("bob", "GET", file["id"]) == DENIED
@@ -175,9 +173,13 @@ async def test_scopes_come_before_everything_else_of_a_file(
     }
     environment = archive.files.environment
     for word in ("list", "read", "create", "update", "delete"):
-        made = await served.core.keys.create(
-            "app", environment.name, "secret", word, (f"files:{word}",)
-        ) if hasattr(served.core.keys, "create_named") else None
+        made = (
+            await served.core.keys.create(
+                "app", environment.name, "secret", word, (f"files:{word}",)
+            )
+            if hasattr(served.core.keys, "create_named")
+            else None
+        )
         assert made is None
         archive.callers[word] = (await scoped(served, environment, f"files:{word}"), "")
     archive.callers["posts"] = (await scoped(served, environment, "posts:*"), "")

@@ -92,12 +92,14 @@ class Uploads:
         document = await self.begin(actor, wanted, self.single_limit)
         permit = self.permit(document)
         query, expires_at = self._signer.sign(permit, UPLOAD_SECONDS)
-        elsewhere = await self._objects.presign_put(
-            permit.key,
-            seconds=UPLOAD_SECONDS,
-            limit=permit.limit,
-            content_type=document["mimeType"],
-        )
+        elsewhere = None
+        if wanted.size is not None:  # a bucket holds uploads to a length, not below a bound
+            elsewhere = await self._objects.presign_put(
+                permit.key,
+                seconds=UPLOAD_SECONDS,
+                limit=permit.limit,
+                content_type=document["mimeType"],
+            )
         return {
             "url": elsewhere or f"{raw}/{permit.key}?{query}",
             "key": permit.key,

@@ -130,7 +130,8 @@ class Objects(Protocol):
         self, key: str, *, seconds: int, limit: int, content_type: str
     ) -> str | None:
         """An address of the store itself to PUT the object to; None from stores whose bytes go
-        through this server, as for the next two. `limit` in bytes."""
+        through this server, as for the next two. `limit` in bytes; a store may take no fewer
+        either, so ask only where the size is known."""
 
     async def presign_get(
         self, key: str, *, seconds: int, content_type: str, disposition: str, cache_control: str
