@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -20,7 +22,7 @@ from bkend.store import StoreRefused
 from tests.objects.front import Front
 from tests.objects.stores import LIMIT, keys, put, put_part, read
 from tests.s3 import S3Server
-from tests.servers import free_port
+from tests.servers import clean_environment, free_port
 
 
 def opened(url: str) -> S3Objects:
@@ -209,3 +211,30 @@ async def test_the_type_is_stored(s3_server: S3Server, s3: S3Objects, shared_buc
         name = s3._address.prefix + key
         found = s3_server.client().head_object(Bucket=shared_bucket, Key=name)
         assert found["ContentType"] == wanted
+
+
+# -- the guide ----------------------------------------------------------------------------------
+
+
+async def test_the_guide_moves_a_folder_into_a_bucket(
+    s3: S3Objects, s3_server: S3Server, shared_bucket: str, tmp_path: Path
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "s3.md").read_text()
+    script = guide.split("```python\n")[1].split("```")[0]
+    folder = open_objects(tmp_path / "objects", SystemClock())
+    wanted = {"a/b.png": b"1", "ü x": b"2" * 700_000}
+    for key, content in wanted.items():
+        await put(folder, key, content)
+    url = s3_server.url(shared_bucket, "/" + s3._address.prefix.rstrip("/"))
+    done = subprocess.run(
+        [sys.executable, "-c", script.replace("/var/lib/bkend", str(tmp_path))],
+        env=clean_environment({"BKEND_STORAGE_URL": url}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert await keys(s3) == sorted(wanted)
+    for key, content in wanted.items():
+        assert await read(s3, key) == content

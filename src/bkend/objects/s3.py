@@ -290,6 +290,9 @@ def _was_repeated(error: UnknownUpload) -> bool:
 
 
 def _joined_etag(parts: Sequence[PartInfo]) -> str:
-    """The tag that S3 gives to an object of these parts."""
-    digests = b"".join(bytes.fromhex(part.etag) for part in parts)
+    """The tag that S3 gives to an object of these parts; empty where their tags are no digests."""
+    try:
+        digests = b"".join(bytes.fromhex(part.etag) for part in parts)
+    except ValueError:
+        return ""
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
