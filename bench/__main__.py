@@ -1,4 +1,4 @@
-"""The command line of the bench: `python -m bench`, and `growth`, `auth` and `crash` after it."""
+"""The command line: `python -m bench`, and `growth`, `auth`, `crash` and `s3` after it."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import auth, crash, growth, postgresql, report, store
+from bench import auth, crash, growth, postgresql, report, s3, store
 from bench.errors import BenchError
 from bench.results import FULL, QUICK, Plan
 from bench.run import PEERS, Run
@@ -79,6 +79,13 @@ def _on_postgresql(plan: Plan, directory: Path | None, slug: str) -> None:
         raise typer.Exit(1) from error
     saved = postgresql.save(sheet, slug)
     console.print(f"written to bench/results/{saved.name}", highlight=False)
+
+
+@app.command("s3")
+def s3_command(count: Annotated[int, typer.Option(min=10)] = 10_000) -> None:
+    """Sign addresses of S3 objects; fails below 3,000 a second."""
+    if not s3.measure(console, count):
+        raise typer.Exit(1)
 
 
 @app.command("growth")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests import postgres, s3
 from tests.postgres import Postgres
+from tests.s3 import S3Server
 from tests.servers import RunningServer
 
 TABLES = """
@@ -46,6 +47,13 @@ StartServer = Callable[..., RunningServer]
 def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL server for the whole run; started when the first test needs it."""
     with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server for the whole run; started when the first test needs it."""
+    with s3.running() as server:
         yield server
 
 

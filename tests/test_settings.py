@@ -100,9 +100,16 @@ BAD = [
     ("BKEND_PROT", "1", "BKEND_PROT is not a setting; the nearest one is BKEND_PORT"),
     ("BKEND_LOGLEVEL", "x", "BKEND_LOGLEVEL is not a setting; the nearest one is BKEND_LOG_LEVEL"),
     (
+        "BKEND_REDIS_URL",
+        "redis://x",
+        "BKEND_REDIS_URL: shared state of several hosts is not supported by this version yet; "
+        "remove it",
+    ),
+    (
         "BKEND_STORAGE_URL",
-        "s3://x",
-        "BKEND_STORAGE_URL: files are not supported by this version yet; remove it",
+        "s3://ada:hunter2@host",
+        "BKEND_STORAGE_URL: name the bucket after the host, or the region: "
+        "write s3://KEY:SECRET@HOST[:PORT]/BUCKET[/PREFIX]?region=…",
     ),
     (
         "BKEND_SMTP_URL",
@@ -216,7 +223,7 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_every_problem_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("bkend.toml").write_text(
-        'hots = "x"\nhost = 5\nport = true\nLog = "json"\nstorage_url = "x"\nlog-level = "info"\n'
+        'hots = "x"\nhost = 5\nport = true\nLog = "json"\nredis_url = "x"\nlog-level = "info"\n'
     )
     monkeypatch.setenv("BKEND_WORKERS", "2")
     monkeypatch.setenv("BKEND_FOO_BAR", "2")
@@ -224,7 +231,7 @@ def test_every_problem_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
         "BKEND_FOO_BAR is not a setting",
         "bkend.toml: hots is not a setting",
         "bkend.toml: Log is not a setting",
-        "bkend.toml: storage_url: files are not supported by this version yet",
+        "bkend.toml: redis_url: shared state of several hosts is not supported by this version yet",
         "bkend.toml: log-level is not a setting",
         "bkend.toml: host 5: write a text",
         "bkend.toml: port True: is true or false where a text or number is needed",
@@ -287,3 +294,12 @@ def test_the_password_of_a_database_is_never_shown(monkeypatch: pytest.MonkeyPat
 )
 def test_a_database_address_is_shown_without_its_password(url: str, shown: str) -> None:
     assert masked("database_url", url) == masked("database_direct_url", url) == shown
+
+
+def test_the_secret_of_a_bucket_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "s3://ada:hunter2@s3.example.com/files?region=eu-1"
+    monkeypatch.setenv("BKEND_STORAGE_URL", url)
+    assert "hunter2" not in repr(load_settings().settings)
+    assert masked("storage_url", url) == "s3://ada:********@s3.example.com/files?region=eu-1"
+    monkeypatch.setenv("BKEND_STORAGE_URL", f"{url}&tls=5")
+    assert problems() == ["BKEND_STORAGE_URL: tls is on or off"]

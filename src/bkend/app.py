@@ -24,6 +24,9 @@ from bkend.console.routes import routes as console_routes
 from bkend.core import Core
 from bkend.docs import routes as docs_routes
 from bkend.errors import ApiError, Detail, InvalidParameters, MethodNotAllowed, NotFound
+from bkend.files.api import router as files_router
+from bkend.files.api_multipart import router as multipart_router
+from bkend.files.raw import routes as raw_routes
 from bkend.http.addresses import parse_networks
 from bkend.http.application import Application
 from bkend.http.gate import Background, Gate
@@ -37,7 +40,6 @@ from bkend.records.door import TableDoor
 from bkend.users.api import router as users_router
 from bkend.users.api import withdrawal as withdrawal_router
 from bkend.users.api_settings import router as user_settings_router
-from bkend.users.raw import routes as raw_routes
 
 _ROUTERS = (
     auth_router,
@@ -48,6 +50,8 @@ _ROUTERS = (
     social_router,  # last of /v1/auth: `{provider}` stands for any word
     users_router,
     user_settings_router,
+    multipart_router,
+    files_router,
 )
 
 log = structlog.get_logger("bkend")

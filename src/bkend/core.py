@@ -24,6 +24,10 @@ from bkend.auth.social.states import StateSigner
 from bkend.auth.tokens import Tokens
 from bkend.clock import Clock, SystemClock
 from bkend.environment import EnvironmentServices
+from bkend.files import collections as file_collections
+from bkend.files.places import Places
+from bkend.files.service import Files
+from bkend.files.signing import FileSigner
 from bkend.ids import RecordIds
 from bkend.mail import collections as mail_collections
 from bkend.mail.delivery import Delivery
@@ -39,7 +43,7 @@ from bkend.manage.projects import Projects
 from bkend.manage.rotation import SealedValues
 from bkend.objects import collections as object_collections
 from bkend.objects.interface import Objects
-from bkend.objects.local import LocalObjects
+from bkend.objects.opening import check_objects, close_objects, open_objects
 from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
 from bkend.sealing import Sealer
@@ -60,6 +64,7 @@ ENVIRONMENT_COLLECTIONS = (
     *mail_collections.COLLECTIONS,
     *object_collections.COLLECTIONS,
     *table_models.COLLECTIONS,
+    *file_collections.COLLECTIONS,
 )
 
 SEALED_FIELDS = (*mfa_collections.SEALED, *social_collections.SEALED)
@@ -84,6 +89,8 @@ class Core:
     states: StateSigner
     objects: Objects
     uploads: UploadSigner
+    file_signer: FileSigner
+    places: Places
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
         """The services of an environment by project slug and name; HierarchyProblem if none."""
@@ -129,6 +136,7 @@ async def open_core(
     StoreRefused with a sentence for the operator.
     """
     clock = clock or SystemClock()
+    objects = open_objects(settings.storage, clock)
     database = await open_database(settings, serving=serving)
     hasher = PasswordHasher()
     outbound = Outbound()
@@ -138,6 +146,8 @@ async def open_core(
             database.control, clock, settings.data, settings.secret, settings.secret_previous
         )
         secrets = await master_secrets.open(serving=serving, lost=lost_secret)
+        if serving:
+            await check_objects(objects)
 
         def notice_rotation(collection: str, ids: Sequence[str] | None) -> None:
             if collection in (MASTER_SECRETS, "*"):
@@ -149,8 +159,10 @@ async def open_core(
         states, asking = StateSigner(secrets), Asking(outbound, clock)
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
-        objects = LocalObjects(settings.data / "objects")
         uploads = UploadSigner(secrets, clock)
+        file_signer = FileSigner(secrets, clock)
+
+        raw = settings.raw_url or f"{server_address(settings)}/raw"
 
         async def build(state: EnvironmentState, store: Store) -> EnvironmentServices:
             missing = [
@@ -176,8 +188,11 @@ async def open_core(
                 mail=mail,
                 tables=tables,
                 design=Design(tables, store, check_filter),
-                records=Records(store, tables, clock, record_ids),
+                records=Records(store, tables, clock, record_ids, raw),
                 users=Users(parts, objects, uploads),
+                files=Files(
+                    store, clock, state, objects, file_signer, settings.download_url_seconds
+                ),
             )
 
         keys = Keys(database.control, clock)
@@ -196,8 +211,11 @@ async def open_core(
             states=states,
             objects=objects,
             uploads=uploads,
+            file_signer=file_signer,
+            places=Places(database.control, clock),
         )
     finally:
         hasher.close()
         await outbound.close()
+        close_objects(objects)
         await database.close()

@@ -10,6 +10,7 @@ from bkend.auth.links.service import Links
 from bkend.auth.mfa.service import Mfa
 from bkend.auth.service import AuthService
 from bkend.auth.social.service import Social
+from bkend.files.service import Files
 from bkend.mail.service import Mail
 from bkend.manage.environments import OpenEnvironment
 from bkend.records.service import Records
@@ -32,6 +33,7 @@ class EnvironmentServices:
     design: Design
     records: Records
     users: Users
+    files: Files
 
 
 Environment: TypeAlias = OpenEnvironment[EnvironmentServices]

@@ -112,6 +112,7 @@ async def _keep_house(core: Core) -> None:
                 await services.auth.sweep()
                 await services.links.sweep()
                 await services.users.sweep()
+                await services.files.sweep()
             except StoreError as error:
                 log.warning("housekeeping failed", reason=str(error))
         try:

@@ -25,6 +25,8 @@ from pydantic_settings import (
 from bkend.http.addresses import parse_networks
 from bkend.http.limits import parse_rate_limit
 from bkend.mail.smtp_url import mask_smtp_url, parse_smtp_url
+from bkend.objects.opening import DEFAULT_STORAGE, parse_storage_url
+from bkend.objects.s3_url import S3Address, mask_s3_url
 
 PREFIX = "BKEND_"
 FILE = "bkend.toml"
@@ -34,9 +36,7 @@ DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
 """Settings that may hold a password."""
 
 _NOT_YET = {
-    "storage_url": "files are not supported by this version yet",
     "redis_url": "shared state of several hosts is not supported by this version yet",
-    "raw_url": "files are not supported by this version yet",
     "img_url": "images are not supported by this version yet",
 }
 _MASK = "********"
@@ -49,6 +49,7 @@ _RANGES = {
     "workers": " from 1 to 256",
     "database_pool": " from 1 to 1000",
     "record_cache_mb": " from 0 to 100000",
+    "download_url_seconds": " from 60 to 86400",
 }
 
 
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     database_direct_url: str | None = Field(default=None, repr=False)
     database_transaction_pooling: Literal["off", "on"] = "off"
     record_cache_mb: int = Field(default=64, ge=0, le=100_000)
+    storage_url: str = Field(default=DEFAULT_STORAGE, repr=False)
     smtp_url: str | None = Field(default=None, repr=False)
     secret: str | None = Field(default=None, repr=False)
     secret_previous: str | None = Field(default=None, repr=False)
@@ -78,6 +80,8 @@ class Settings(BaseSettings):
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str | None = None
+    raw_url: str | None = None
+    download_url_seconds: int = Field(default=3600, ge=60, le=86_400)
     workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: str = ""
 
@@ -85,6 +89,11 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether the database is SQLite in the data directory."""
         return self.database_url in (None, "embedded")
+
+    @property
+    def storage(self) -> Path | S3Address:
+        """Where objects are kept: a folder, or a bucket."""
+        return parse_storage_url(self.storage_url, self.data, os.environ)
 
     @classmethod
     def settings_customise_sources(
@@ -133,6 +142,12 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("storage_url")
+    @classmethod
+    def _storage(cls, value: str) -> str:
+        parse_storage_url(value, Path(), os.environ)
+        return value
+
     @field_validator("smtp_url")
     @classmethod
     def _mail(cls, value: str | None) -> str | None:
@@ -149,7 +164,7 @@ class Settings(BaseSettings):
             raise ValueError("write off, or requests a second/burst such as 100/200") from None
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "raw_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is None:
@@ -240,6 +255,8 @@ def masked(name: str, value: Any) -> Any:
         return _MASK
     if name == "smtp_url":
         return mask_smtp_url(str(value), _MASK)
+    if name == "storage_url":
+        return mask_s3_url(str(value), _MASK)
     if name in DATABASE_URLS:
         return _PASSWORD.sub(rf"\g<1>\g<2>{_MASK}", str(value))
     return str(value) if isinstance(value, Path) else value
@@ -313,7 +330,7 @@ def _sentence(detail: ErrorDetails, sources: dict[str, str], environment: dict[s
     else:
         place = environment[name]
     value, context = detail["input"], detail.get("ctx", {})
-    hidden = name in SECRETS or name in DATABASE_URLS or name == "smtp_url"
+    hidden = name in SECRETS or name in DATABASE_URLS or name in ("smtp_url", "storage_url")
     shown = "" if hidden else f" {value!r}"
     match detail["type"]:
         case "value_error":

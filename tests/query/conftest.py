@@ -60,6 +60,9 @@ class Each:
     def __init__(self, *values: Any) -> None:
         self.values = values
 
+    def __repr__(self) -> str:
+        return f"Each{self.values}"
+
 
 @dataclass
 class Listing:

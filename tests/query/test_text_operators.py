@@ -95,7 +95,7 @@ async def _rows(listing: Listing) -> None:
         ({"updatedAt": {"$contains": "1"}}, set()),
         ({"id": {"$contains": "PLAIN"}}, {"plain"}),
     ],
-    ids=repr,
+    ids=lambda value: repr(sorted(value) if isinstance(value, set) else value),
 )
 async def test_text_operators(listing: Listing, condition: Any, expected: set[str]) -> None:
     assert await listing.find({"andFilters": condition}) == expected
@@ -138,7 +138,7 @@ PATTERN_256 = "a" * 256
         ('{"a":{"$contains":"\\ud800"}}', "format"),
         ('{"a":{"$regex":"\\ud800"}}', "pattern"),
     ],
-    ids=repr,
+    ids=lambda value: repr(sorted(value) if isinstance(value, set) else value),
 )
 async def test_what_is_no_pattern_or_text_is_refused(
     listing: Listing, operand: Any, rule: str
@@ -211,7 +211,7 @@ def test_refused_patterns_tell_nothing_of_the_engine() -> None:
         ({"search": "hello", "andFilters": {"name": "hello world"}}, {"small"}),
         ({"search": "hello", "orFilters": {"name": "x", "id": "plain"}}, {"plain"}),
     ],
-    ids=repr,
+    ids=lambda value: repr(sorted(value) if isinstance(value, set) else value),
 )
 async def test_search(listing: Listing, query: dict[str, Any], expected: set[str]) -> None:
     assert await listing.find({"limit": "100", **query}) == expected

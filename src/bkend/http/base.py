@@ -9,6 +9,12 @@ from starlette.requests import Request
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
 
 
+def raw_url(request: Request) -> str:
+    """Where bytes of files are served, without a trailing slash (30)."""
+    configured: str | None = request.app.state.core.settings.raw_url
+    return configured.rstrip("/") if configured else f"{base_url(request)}/raw"
+
+
 def base_url(request: Request) -> str:
     """`https://host[:port]` without a trailing slash. A malformed Host header is not repeated."""
     configured: str | None = request.app.state.core.settings.public_url

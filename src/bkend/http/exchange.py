@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -117,6 +117,18 @@ class Exchange:
         if self._received > BODY_LIMIT:
             raise PayloadTooLarge
         return part, more
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body as it comes, for those who count and store it themselves. Raises Disconnected
+        when it ends before its announced length."""
+        announced, received, more = self.headers.get("content-length"), 0, True
+        while more:
+            part, more = await self.transport.chunk()
+            received += len(part)
+            if part:
+                yield part
+        if announced and announced.isdigit() and received != int(announced):
+            raise Disconnected
 
     async def body(self) -> bytes:
         """The whole body; raises PayloadTooLarge, and Disconnected when it stays incomplete."""

@@ -9,6 +9,8 @@ PROJECTS = "projects"
 ENVIRONMENTS = "environments"
 KEYS = "keys"
 MASTER_SECRETS = "master_secrets"
+FILE_KEYS = "file_keys"
+"""Keys of files that do not begin with their project and environment, as imported ones (30 §3)."""
 
 COLLECTIONS = (
     Collection(ORGANIZATIONS, (Index("slug", (("slug", 1),), unique=True),)),
@@ -28,6 +30,13 @@ COLLECTIONS = (
         ),
     ),
     Collection(MASTER_SECRETS),
+    Collection(
+        FILE_KEYS,
+        (
+            Index("key", (("key", 1),), unique=True),
+            Index("environment", (("environmentId", 1),)),
+        ),
+    ),
 )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import orjson
 
 from bkend.manage.control import ENVIRONMENTS, PROJECTS
 from bkend.store import Database, Find, Store, StoreError
 
+Visibility: TypeAlias = Literal["public", "private", "protected", "shared"]
 _PAGE = 100
 Services = TypeVar("Services")
 
@@ -25,6 +26,10 @@ class ProjectState:
     response_envelope: str
     allowed_origins: frozenset[str]
     custom_roles: frozenset[str]
+    default_visibility: Visibility = "private"
+    guest_public_read: bool = False
+    max_upload_bytes: int | None = None
+    """Of one PUT; None is the server's default."""
 
 
 @dataclass(slots=True)
@@ -142,4 +147,7 @@ def _project(document: dict[str, Any]) -> ProjectState:
         response_envelope=settings.get("responseEnvelope", "bare"),
         allowed_origins=frozenset(settings.get("allowedOrigins") or ()),
         custom_roles=frozenset(settings.get("customRoles") or ()),
+        default_visibility=settings.get("storage.defaultVisibility", "private"),
+        guest_public_read=settings.get("storage.guestPublicRead", False),
+        max_upload_bytes=settings.get("storage.maxUploadBytes"),
     )

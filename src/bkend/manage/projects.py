@@ -16,7 +16,9 @@ from bkend.manage.rights import Tenant
 from bkend.store import Conflict, Equals, Find, Missing, Store, Update, all_of, any_of
 
 ENVELOPES = ("bare", "wrapped", "both")
+VISIBILITIES = ("public", "private", "protected", "shared")
 _MOST_ORIGINS = 20
+_LARGEST_UPLOAD = 5 * 1024**3
 _HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 _ORIGIN = re.compile(
     rf"https://{_HOST}\Z|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{{1,5}})?\Z"
@@ -154,10 +156,35 @@ def _roles(value: Any, problems: list[Detail]) -> Any:
     return value
 
 
+def _visibility(value: Any, problems: list[Detail]) -> Any:
+    if value not in VISIBILITIES:
+        message = f"storage.defaultVisibility is {', '.join(VISIBILITIES)}"
+        problems.append(_detail("settings.storage.defaultVisibility", "enum", message))
+    return value
+
+
+def _guest_read(value: Any, problems: list[Detail]) -> Any:
+    if not isinstance(value, bool):
+        message = "storage.guestPublicRead is true or false"
+        problems.append(_detail("settings.storage.guestPublicRead", "type", message))
+    return value
+
+
+def _upload_bytes(value: Any, problems: list[Detail]) -> Any:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not (is_whole and 1 <= value <= _LARGEST_UPLOAD):
+        message = f"storage.maxUploadBytes is a whole number from 1 to {_LARGEST_UPLOAD}"
+        problems.append(_detail("settings.storage.maxUploadBytes", "range", message))
+    return value
+
+
 _SETTINGS: dict[str, Callable[[Any, list[Detail]], Any]] = {
     "responseEnvelope": _envelope,
     "allowedOrigins": _origins,
     "customRoles": _roles,
+    "storage.defaultVisibility": _visibility,
+    "storage.guestPublicRead": _guest_read,
+    "storage.maxUploadBytes": _upload_bytes,
 }
 
 

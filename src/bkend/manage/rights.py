@@ -26,6 +26,9 @@ Right: TypeAlias = Literal[
     "user:read",
     "user:update",
     "user:delete",
+    "file:read",
+    "file:update",
+    "file:delete",
 ]
 
 _MEMBER = frozenset[Right](
@@ -41,6 +44,9 @@ _MEMBER = frozenset[Right](
         "table:data:delete",
         "auth:read",
         "user:read",
+        "file:read",
+        "file:update",
+        "file:delete",
     }
 )
 _ADMIN = _MEMBER | frozenset[Right]({"project:update", "auth:update", "user:update", "user:delete"})

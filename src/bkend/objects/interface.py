@@ -5,8 +5,8 @@ A key is a path of `/`-separated segments, of at most 1024 bytes, none empty, `.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bkend.store import StoreError, StoreUnavailable
@@ -20,6 +20,10 @@ class InvalidKey(StoreError):
 
 class ObjectTooLarge(StoreError):
     """The bytes are more than the limit; nothing was kept."""
+
+
+class UnknownUpload(StoreError):
+    """No multipart upload of this id for this key: never begun, completed or aborted."""
 
 
 class ObjectsUnavailable(StoreUnavailable):
@@ -36,6 +40,20 @@ class ObjectInfo:
     """Milliseconds since 1970."""
     etag: str
     """Changes with every `put`; without quotes."""
+    md5: str | None = field(default=None, compare=False)
+    """Of the bytes, in hex; known for certain only where `put` answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartInfo:
+    """A stored part of a multipart upload."""
+
+    number: int
+    size: int
+    etag: str
+    """MD5 of its bytes in hex, without quotes."""
+    modified_at: int
+    """Milliseconds since 1970."""
 
 
 class OpenObject(Protocol):
@@ -55,8 +73,15 @@ class OpenObject(Protocol):
 class Objects(Protocol):
     """One store of objects. Every call may raise InvalidKey and ObjectsUnavailable."""
 
-    async def put(self, key: str, parts: AsyncIterable[bytes], *, limit: int) -> ObjectInfo:
-        """Store the parts under the key, in place of what was there.
+    async def put(
+        self,
+        key: str,
+        parts: AsyncIterable[bytes],
+        *,
+        limit: int,
+        content_type: str = "application/octet-stream",
+    ) -> ObjectInfo:
+        """Store the parts under the key, in place of what was there; the answer has `md5`.
 
         The object appears whole, once it is durable, or not at all; what `parts` raises is raised
         again. `limit` in bytes; raises ObjectTooLarge.
@@ -73,6 +98,50 @@ class Objects(Protocol):
 
     def keys(self, prefix: str = "") -> AsyncIterator[str]:
         """The keys that begin with the prefix, in no promised order."""
+
+    # -- multipart uploads (30 §5.9) ----------------------------------------------------------
+
+    async def begin_multipart(
+        self, key: str, *, content_type: str = "application/octet-stream"
+    ) -> str:
+        """Begin an upload in parts; its id, of at most 1024 characters of any kind."""
+
+    async def put_part(
+        self, key: str, upload_id: str, number: int, parts: AsyncIterable[bytes], *, limit: int
+    ) -> PartInfo:
+        """Store a part (1–10000) in place of one of that number, as `put` does: whole or not at
+        all. Raises ObjectTooLarge, UnknownUpload."""
+
+    async def list_parts(self, key: str, upload_id: str) -> list[PartInfo]:
+        """The parts there are, by ascending number; raises UnknownUpload."""
+
+    async def complete_multipart(
+        self, key: str, upload_id: str, parts: Sequence[PartInfo]
+    ) -> ObjectInfo:
+        """Make the object of the parts in the given order, durably and whole, and forget the
+        upload with its other parts. Raises UnknownUpload, also when one of the parts is gone."""
+
+    async def abort_multipart(self, key: str, upload_id: str) -> bool:
+        """Remove an upload with its parts; whether there was one."""
+
+    # -- addresses past this server -----------------------------------------------------------
+
+    async def presign_put(
+        self, key: str, *, seconds: int, limit: int, content_type: str
+    ) -> str | None:
+        """An address of the store itself to PUT the object to; None from stores whose bytes go
+        through this server, as for the next two. `limit` in bytes; a store may take no fewer
+        either, so ask only where the size is known."""
+
+    async def presign_get(
+        self, key: str, *, seconds: int, content_type: str, disposition: str, cache_control: str
+    ) -> str | None:
+        """An address of the store itself that answers with these headers, or None."""
+
+    async def presign_part(
+        self, key: str, upload_id: str, number: int, *, seconds: int
+    ) -> str | None:
+        """An address of the store itself to PUT a part to, or None."""
 
 
 def segments(key: str) -> list[str]:

@@ -12,7 +12,8 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from time import time
@@ -25,13 +26,16 @@ from bkend.objects.interface import (
     ObjectInfo,
     ObjectsUnavailable,
     ObjectTooLarge,
+    PartInfo,
     segments,
 )
+from bkend.objects.local_parts import PartFolders, sync_folder
 
 _PIECE = 200
 _FILE = "="
 _GOES_ON = "%"
 _TEMPORARY = ".tmp"
+_UPLOADS = ".uploads"
 _RESERVE = 64 * 1024 * 1024
 _STALE_SECONDS = 24 * 60 * 60
 _PART = 256 * 1024
@@ -72,19 +76,23 @@ class LocalObjects:
         self._root = root
         self._temporary = root / _TEMPORARY
         self._reserve = reserve
+        self._uploads = PartFolders(root / _UPLOADS)
 
-    async def put(self, key: str, parts: AsyncIterable[bytes], *, limit: int) -> ObjectInfo:
-        """Write a temporary file, make it durable, and move it into place."""
+    async def put(
+        self,
+        key: str,
+        parts: AsyncIterable[bytes],
+        *,
+        limit: int,
+        content_type: str = "application/octet-stream",
+    ) -> ObjectInfo:
+        """Write a temporary file, make it durable, and move it into place. A file has no type."""
         target = self._path(key)
         draft, file = await _work(self._begin, limit)
-        size = 0
         try:
-            async for part in parts:
-                size += len(part)
-                if size > limit:
-                    raise ObjectTooLarge(f"over {limit} bytes")
-                await _work(file.write, part)
-            return await _work(self._finish, key, file, draft, target)
+            _, md5 = await _receive(file, parts, limit)
+            info = await _work(self._finish, key, file, draft, target)
+            return replace(info, md5=md5)
         except BaseException:
             _drop(file, draft)
             raise
@@ -110,6 +118,75 @@ class LocalObjects:
             for key in found:
                 if key.startswith(prefix):
                     yield key
+
+    # -- multipart uploads --------------------------------------------------------------------
+
+    async def begin_multipart(
+        self, key: str, *, content_type: str = "application/octet-stream"
+    ) -> str:
+        """Make the upload's folder."""
+        self._path(key)
+        return await _work(self._uploads.begin, key)
+
+    async def put_part(
+        self, key: str, upload_id: str, number: int, parts: AsyncIterable[bytes], *, limit: int
+    ) -> PartInfo:
+        """Write a temporary file, make it durable, and move it among the parts."""
+        await _work(self._uploads.folder, key, upload_id)
+        draft, file = await _work(self._begin, limit)
+        try:
+            size, md5 = await _receive(file, parts, limit)
+            return await _work(self._uploads.take, key, upload_id, number, file, draft, size, md5)
+        except BaseException:
+            _drop(file, draft)
+            raise
+
+    async def list_parts(self, key: str, upload_id: str) -> list[PartInfo]:
+        """What lies in the upload's folder."""
+        return await _work(self._uploads.parts, key, upload_id)
+
+    async def complete_multipart(
+        self, key: str, upload_id: str, parts: Sequence[PartInfo]
+    ) -> ObjectInfo:
+        """Copy the parts into one file, make it durable, and move it into place."""
+        target = self._path(key)
+
+        def assemble() -> ObjectInfo:
+            draft, file = self._begin(sum(part.size for part in parts))
+            try:
+                self._uploads.copy(key, upload_id, parts, file)
+                info = self._finish(key, file, draft, target)
+            except BaseException:
+                _drop(file, draft)
+                raise
+            self._uploads.drop(key, upload_id)
+            return info
+
+        return await _work(assemble)
+
+    async def abort_multipart(self, key: str, upload_id: str) -> bool:
+        """Remove the upload's folder."""
+        return await _work(self._uploads.drop, key, upload_id)
+
+    # -- addresses past this server -----------------------------------------------------------
+
+    async def presign_put(
+        self, key: str, *, seconds: int, limit: int, content_type: str
+    ) -> str | None:
+        """Bytes go through this server."""
+        return None
+
+    async def presign_get(
+        self, key: str, *, seconds: int, content_type: str, disposition: str, cache_control: str
+    ) -> str | None:
+        """Bytes go through this server."""
+        return None
+
+    async def presign_part(
+        self, key: str, upload_id: str, number: int, *, seconds: int
+    ) -> str | None:
+        """Bytes go through this server."""
+        return None
 
     # -- files ------------------------------------------------------------------------------
 
@@ -152,7 +229,7 @@ class LocalObjects:
             try:
                 self._make(target.parent)
                 os.replace(draft, target)
-                _sync(target.parent)
+                sync_folder(target.parent)
             except FileNotFoundError:  # somebody else has just pruned the folder
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -166,14 +243,14 @@ class LocalObjects:
             return
         self._make(folder.parent)
         folder.mkdir(exist_ok=True, mode=0o700)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
 
     def _delete(self, path: Path) -> bool:
         try:
             path.unlink()
         except FileNotFoundError:
             return False
-        _sync(path.parent)
+        sync_folder(path.parent)
         for folder in path.parents:
             if folder == self._root:
                 break
@@ -204,14 +281,6 @@ def _info(key: str, found: os.stat_result) -> ObjectInfo:
         f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}".encode()
     ).hexdigest()
     return ObjectInfo(key, found.st_size, found.st_mtime_ns // 1_000_000, etag[:32])
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _shard(segment: str) -> str:
@@ -252,6 +321,22 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(found)
     except FileNotFoundError:
         return []
+
+
+async def _receive(file: BinaryIO, parts: AsyncIterable[bytes], limit: int) -> tuple[int, str]:
+    """Write what comes, and nothing over the limit; its size and MD5."""
+    size, digest = 0, hashlib.md5(usedforsecurity=False)
+
+    def write(part: bytes) -> None:
+        digest.update(part)
+        file.write(part)
+
+    async for part in parts:
+        size += len(part)
+        if size > limit:
+            raise ObjectTooLarge(f"over {limit} bytes")
+        await _work(write, part)
+    return size, digest.hexdigest()
 
 
 def _drop(file: BinaryIO, draft: Path) -> None:

@@ -6,7 +6,8 @@ nor a full disk leaves an object behind that nobody knows of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import orjson
 import structlog
@@ -37,12 +38,17 @@ class Removals:
         now = self._clock.now_ms()
         return Insert(OBJECT_REMOVALS, uuid4(), {"prefix": prefix}, now, now)
 
+    def of_key(self, key: str) -> Insert:
+        """The same for one object, and none whose longer key begins like it."""
+        now = self._clock.now_ms()
+        return Insert(OBJECT_REMOVALS, uuid4(), {"key": key}, now, now)
+
     async def carry_out(self, removals: Iterable[Insert]) -> None:
         """Remove what the operations name, after their commit. A failure is logged, and `sweep`
         tries again."""
         for removal in removals:
             try:
-                await self._remove(removal.id, removal.fields["prefix"])
+                await self._remove(removal.id, removal.fields)
             except StoreError as error:
                 log.warning("objects not removed yet", reason=str(error))
 
@@ -57,11 +63,14 @@ class Removals:
         )
         while found := orjson.loads((await self._store.find(left)).items):
             for removal in found:
-                await self._remove(removal["id"], removal["prefix"])
+                await self._remove(removal["id"], removal)
 
-    async def _remove(self, id: str, prefix: str) -> None:
-        async for key in self._objects.keys(prefix):
-            await self._objects.delete(key)
+    async def _remove(self, id: str, named: Mapping[str, Any]) -> None:
+        if "key" in named:
+            await self._objects.delete(named["key"])
+        else:
+            async for key in self._objects.keys(named["prefix"]):
+                await self._objects.delete(key)
         try:
             await self._store.commit([Delete(OBJECT_REMOVALS, id)])
         except Missing:  # another process did the same

@@ -58,12 +58,14 @@ _LONGEST_REMEMBERED = 4096
 class Records:
     """The data API of one environment. Every operation starts with `admit`."""
 
-    def __init__(self, store: Store, tables: Tables, clock: Clock, ids: RecordIds) -> None:
+    def __init__(
+        self, store: Store, tables: Tables, clock: Clock, ids: RecordIds, raw: str = ""
+    ) -> None:
         self._store = store
         self._tables = tables
         self._clock = clock
         self._ids = ids
-        self._system = SystemRecords(store)
+        self._system = SystemRecords(store, raw)
 
     async def admit(self, caller: Caller, name: str, operation: Operation) -> Access:
         """Scope, system table, existence, permission: steps 6 to 9 of §1.3, before any body."""

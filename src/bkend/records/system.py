@@ -119,12 +119,26 @@ class SystemTable:
             raise PermissionDenied(f"use {name[:64]}")
 
 
-class SystemRecords:
-    """The system tables of one environment."""
+@dataclass(frozen=True, slots=True)
+class FileShape(Shape):
+    """Of files, whose address is not stored."""
 
-    def __init__(self, store: Store) -> None:
+    raw: str = ""
+
+    def of(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with `url`, for public files where they are served."""
+        is_public = record["visibility"] == "public"
+        url = f"{self.raw}/{record['s3Key']}" if is_public else None
+        return super(FileShape, self).of({**record, "url": url})
+
+
+class SystemRecords:
+    """The system tables of one environment; `raw` is where public files are served, without a
+    trailing slash."""
+
+    def __init__(self, store: Store, raw: str = "") -> None:
         self._store = store
-        self._tables = {name: _system_table(name) for name in _COLUMNS}
+        self._tables = {name: _system_table(name, raw) for name in _COLUMNS}
 
     def table(self, name: str) -> LiveTable:
         """The table of this name among the four."""
@@ -151,7 +165,7 @@ class SystemRecords:
         return list_body(shape_items(page.items, table.shape, plan.select), page.total, plan)
 
 
-def _system_table(name: str) -> SystemTable:
+def _system_table(name: str, raw: str) -> SystemTable:
     columns = {column: {"type": kind} for column, kind in _COLUMNS[name].items()}
     schema: dict[str, Any] = canonical_schema(columns)
     table = Table(name, name, schema, (), {}, None, None, 1, 1)
@@ -160,4 +174,5 @@ def _system_table(name: str) -> SystemTable:
     if name in _WITHOUT_CREATOR:
         shown -= {"createdBy"}
     rows = Equals(("deletedAt",), None) if name == USERS else ALWAYS
-    return SystemTable(live, rows, Shape(only=shown))
+    shape = FileShape(only=shown, raw=raw) if name == FILES else Shape(only=shown)
+    return SystemTable(live, rows, shape)

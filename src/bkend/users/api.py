@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from pydantic import BeforeValidator, StringConstraints
 
 from bkend.auth.shapes import Message
-from bkend.http.base import base_url
+from bkend.http.base import raw_url
 from bkend.http.dependencies import REFUSALS, CurrentAuth, CurrentExchange, SignedIn
 from bkend.http.manage.bodies import Page, answer, documented
 from bkend.http.openapi import Route
@@ -143,7 +143,7 @@ async def update_profile(
     document = await users.records.get(user_id)
     actor.require_self(document)
     changes = given(await read_fields(exchange, bodies.ProfileUpdate))
-    changed = await users.profiles.update(document, changes, base_url(request))
+    changed = await users.profiles.update(document, changes, raw_url(request))
     return answer(shapes.profile(changed))
 
 
@@ -159,7 +159,7 @@ async def request_upload(
     document = await users.records.get(user_id)
     actor.require_self(document)
     body = await read_fields(exchange, bodies.UploadRequest)
-    base = base_url(request)
+    base = raw_url(request)
     return answer(users.avatars.upload_url(document, body.filename, body.contentType, base))
 
 
@@ -175,7 +175,7 @@ async def set_avatar(
     document = await users.records.get(user_id)
     actor.require_self(document)
     body = await read_fields(exchange, bodies.AvatarUpdate)
-    changed = await users.avatars.attach(document, body.s3Key, base_url(request))
+    changed = await users.avatars.attach(document, body.s3Key, raw_url(request))
     return answer(shapes.user(changed))
 
 

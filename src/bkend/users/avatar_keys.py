@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 from bkend.ids import uuid4
 
 AREA = "avatars"
-RAW = "/raw/"
-"""Where stored objects are served (00 §2)."""
 TYPES = {
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
@@ -69,8 +67,8 @@ def type_of_name(filename: str) -> str | None:
 def key_in_address(address: str) -> AvatarKey | None:
     """The key that an address of this server leads to, whatever host it names: some clients cut the
     port off."""
-    path = urlsplit(address).path
-    return parse_key(path.removeprefix(RAW)) if path.startswith(RAW) else None
+    _, mark, rest = urlsplit(address).path.partition(f"/{AREA}/")
+    return parse_key(f"{AREA}/{rest}") if mark else None
 
 
 def sniff(head: bytes) -> str | None:

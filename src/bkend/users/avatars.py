@@ -14,7 +14,6 @@ from bkend.objects.removals import Removals
 from bkend.store import Insert
 from bkend.store.documents import format_time
 from bkend.users.avatar_keys import (
-    RAW,
     TYPES,
     AvatarKey,
     key_in_address,
@@ -49,7 +48,7 @@ def _nothing(_: dict[str, Any]) -> Revision:
 
 
 class Avatars:
-    """The avatars of one environment. Addresses are built on `base`, the server's own address as
+    """The avatars of one environment. Addresses are built on `base`, where bytes are served as
     the caller sees it, without a trailing slash."""
 
     def __init__(
@@ -77,7 +76,7 @@ class Avatars:
             raise _invalid("contentType", "send contentType: the file name does not tell the type")
         key = new_key(self._environment.name, document["id"], chosen)
         query, expires_at = self._signer.sign(Grant(self._environment.id, key))
-        url = f"{base}{RAW}{key}?{query}"
+        url = f"{base}/{key}?{query}"
         return {"url": url, "uploadUrl": url, "key": key, "expiresAt": format_time(expires_at)}
 
     async def receive(
@@ -172,7 +171,7 @@ class Avatars:
         """The picture that was uploaded under the key; raises InvalidParameters."""
         if await self._objects.head(key.key) is None:
             raise _invalid("s3Key", "Nothing was uploaded under this key")
-        return Picture(f"{base}{RAW}{key.key}", key.key)
+        return Picture(f"{base}/{key.key}", key.key)
 
 
 async def _of_type(content_type: str, parts: AsyncIterable[bytes]) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from starlette.routing import Match
 
 from bkend import __version__
-from bkend.http.manage import design, mail, projects, providers, records, tables, users
+from bkend.http.manage import design, files, mail, projects, providers, records, tables, users
 from bkend.http.manage.bodies import answer
 from bkend.http.openapi import Route, document
 
@@ -18,6 +18,7 @@ _PARTS = (
     design.router,
     records.router,
     users.router,
+    files.router,
     providers.router,
     mail.router,
 )

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from bkend.auth.links.shapes import Sent, sent
 from bkend.errors import NotFound
-from bkend.http.base import base_url
+from bkend.http.base import raw_url
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import DeletesUsers, ReadsUsers, Room, UpdatesUsers
 from bkend.http.manage.bodies import (
@@ -117,7 +117,7 @@ async def update_user(
     document = await users.records.get(id)
     changes = given(await read_fields(exchange, UserUpdate))
     status = {"status": changes.pop("status")} if "status" in changes else {}
-    document = await users.profiles.update(document, changes, base_url(request))
+    document = await users.profiles.update(document, changes, raw_url(request))
     return answer(shapes.user(await users.update(document, status)))
 
 

@@ -1,0 +1,133 @@
+"""Bytes that come in: by a signed PUT, or as a form (30 §5.2, §5.10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bkend.core import Core
+from bkend.errors import Detail, InvalidParameters
+from bkend.files.actor import FileActor
+from bkend.files.bodies import FormFields, form_fields
+from bkend.files.collections import FILES
+from bkend.files.errors import (
+    FileAccessDenied,
+    FileTooLarge,
+    KeyAlreadyExists,
+    UploadTooLarge,
+)
+from bkend.files.forms import FormReader
+from bkend.files.names import Category
+from bkend.files.service import Files, Registration
+from bkend.files.signing import Permit, Signature, read_signature
+from bkend.files.uploads import Wanted
+from bkend.http.exchange import Exchange
+from bkend.http.gate import check_environment
+
+_EXPIRED = "Request has expired"
+_DRAINED = 1024 * 1024
+
+
+async def receive_signed(core: Core, exchange: Exchange, key: str) -> str:
+    """Store what is PUT to a signed address; its MD5 in hex.
+
+    Raises FileAccessDenied, KeyAlreadyExists, UploadTooLarge, FileTooSmall, FileNotFound;
+    Disconnected, and nothing is kept, when the body is cut off.
+    """
+    signature = read_signature(exchange.query_string)
+    environment_id = await core.places.environment_of(key) if signature else None
+    environment = await core.environments.get(environment_id) if environment_id else None
+    if environment is None or signature is None:
+        raise FileAccessDenied(_EXPIRED)
+    check_environment(environment)
+    files = environment.services.files
+    upload = await files.uploads.of_key(key)
+    if upload is None:
+        await _refuse(core, files, key, signature)
+    assert upload is not None
+    permit = _permit(files, upload, signature)
+    if permit is None or not core.file_signer.accepts(permit, signature):
+        raise FileAccessDenied(_EXPIRED)
+    limit = min(permit.limit, upload["limit"])
+    await _check_length(exchange, limit)
+    if signature.upload_id:
+        part = await files.multipart.receive_part(upload, signature.part, exchange.stream())
+        return part.etag
+    stored = await files.uploads.receive(upload, exchange.stream())
+    return stored.md5 or stored.etag
+
+
+def _permit(files: Files, upload: dict[str, Any], signature: Signature) -> Permit | None:
+    if not signature.upload_id:
+        # What is uploaded in parts takes no PUT of the whole, neither before nor afterwards.
+        return None if upload.get("inParts") else files.uploads.permit(upload)
+    if upload["uploadId"] != signature.upload_id:
+        return None
+    return files.multipart.permit(upload, signature.part)
+
+
+async def _refuse(core: Core, files: Files, key: str, signature: Signature) -> None:
+    """Raises KeyAlreadyExists to whom the address was given, if the file is registered by now;
+    else FileAccessDenied."""
+    registered = await files.uploads.of_key(key, FILES)
+    if registered is not None and registered.get("limit") is not None:
+        permit = files.uploads.permit(registered)
+        if not signature.upload_id and core.file_signer.accepts(permit, signature):
+            raise KeyAlreadyExists
+    raise FileAccessDenied(_EXPIRED)
+
+
+async def _check_length(exchange: Exchange, limit: int) -> None:
+    """Without an announced length a body that is cut off looks like a whole one. Raises
+    InvalidParameters, UploadTooLarge."""
+    announced = exchange.headers.get("content-length")
+    if announced is None or not announced.isdigit():
+        message = "Send the Content-Length of the file"
+        detail: Detail = {"field": "Content-Length", "rule": "required", "message": message}
+        raise InvalidParameters(message, details=[detail])
+    if int(announced) > limit:
+        if int(announced) <= _DRAINED:  # so that the client has sent all and reads the answer
+            async for _ in exchange.stream():
+                pass
+        raise UploadTooLarge(limit)
+
+
+async def receive_form(exchange: Exchange, files: Files, actor: FileActor) -> dict[str, Any]:
+    """Store and register the file of a form; its texts may come before or after it.
+
+    Raises InvalidParameters, FileTooLarge, and what an announced upload may be refused with.
+    Nothing is kept then.
+    """
+    reader = FormReader(exchange.headers.get("content-type") or "", exchange.stream())
+    upload: dict[str, Any] | None = None
+    texts: dict[str, bytes] = {}
+    try:
+        while (part := await reader.part()) is not None:
+            if part.name == "file":
+                if upload is not None:
+                    raise _bad_file("Send one file at a time")
+                category: Category | None = form_fields(texts).category
+                wanted = Wanted(part.filename or "", part.content_type, category=category)
+                upload = await files.store(actor, wanted, reader.body())
+            else:
+                texts[part.name] = await reader.text()
+        if upload is None:
+            raise _bad_file("Send the file in the field file")
+        fields = form_fields(texts)
+        return await files.register(actor, upload["s3Key"], _registration(fields))
+    except BaseException as error:
+        if upload is not None:
+            await files.discard(upload)
+        if isinstance(error, UploadTooLarge):
+            raise FileTooLarge(files.uploads.single_limit) from None
+        raise
+
+
+def _registration(fields: FormFields) -> Registration:
+    return Registration(
+        visibility=fields.visibility, category=fields.category, metadata=fields.metadata or {}
+    )
+
+
+def _bad_file(message: str) -> InvalidParameters:
+    detail: Detail = {"field": "file", "rule": "required", "message": message}
+    return InvalidParameters(message, details=[detail])
