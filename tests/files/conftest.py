@@ -52,9 +52,7 @@ class Archive(Town):
         """A registered file."""
         made = await self.upload(who, content, **(presigned or {}))
         given = {"s3Key": made["key"], "originalName": "fox.txt", "mimeType": "text/plain"}
-        return await self.ok(
-            who, "POST", "", {**given, "size": len(content), **body}, status=201
-        )
+        return await self.ok(who, "POST", "", {**given, "size": len(content), **body}, status=201)
 
     async def put(  # type: ignore[override]
         self, url: str, body: Any, **headers: str

@@ -128,9 +128,10 @@ async def test_a_bad_request_for_an_address(
     body = {"filename": "a.txt", "contentType": "text/plain", **change}
     assert await archive.refused("ada", "POST", "presigned-url", body) == (400, status_code)
     if "fileSize" not in change or change["fileSize"] == -1:
-        assert await archive.refused(
-            "ada", "POST", "multipart/init", {"fileSize": 1, **body}
-        ) == (400, status_code)
+        assert await archive.refused("ada", "POST", "multipart/init", {"fileSize": 1, **body}) == (
+            400,
+            status_code,
+        )
 
 
 @pytest.mark.parametrize(
