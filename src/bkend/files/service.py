@@ -137,7 +137,10 @@ class Files:
             fields = await self._registered(upload, info, registration)
             now, id = self._clock.now_ms(), upload["id"]
             is_same = Equals(("objectTag",), upload["objectTag"])
-            taking: list[Operation] = [Delete(UPLOADS, id, guard=is_same), Insert(FILES, id, fields, now, now)]
+            taking: list[Operation] = [
+                Delete(UPLOADS, id, guard=is_same),
+                Insert(FILES, id, fields, now, now),
+            ]
             try:
                 _, stored = await self._store.commit(taking)
             except (Conflict, Missing):  # new bytes came, or it was registered
