@@ -125,8 +125,13 @@ BAD = [
     ),
     (
         "BKEND_RAW_URL",
-        "https://x",
-        "BKEND_RAW_URL: files are not supported by this version yet; remove it",
+        "x",
+        "BKEND_RAW_URL 'x': write a URL such as https://api.example.com",
+    ),
+    (
+        "BKEND_DOWNLOAD_URL_SECONDS",
+        "59",
+        "BKEND_DOWNLOAD_URL_SECONDS '59': write a whole number from 60 to 86400",
     ),
     (
         "BKEND_IMG_URL",

@@ -94,6 +94,9 @@ _ROLE = "  401 401 401 401   401 403 403 403 403 400   400 403 404 401 401"
 _UNKNOWN = "401 401 401 401  401 404 404 404 404 404   404 403 404 401 401"
 _INVITE = "401 401 401 401   401 403 403 403 403 400   400 403 400 401 401"
 _VISIT = " 400 401 401 401   400 400 400 400 400 400   400 400 400 400 400"
+_FILES = " 401 401 401 401   401 200 200 200 200 200   200 403 200 403 401"
+_FILED = " 401 401 401 401   401 400 400 400 400 400   400 403 400 403 401"
+_UNFILED = "401 401 401 401  401 404 404 404 404 404   404 403 404 403 401"
 
 _POST = {"title": "x"}
 _NOTE = {"text": "x"}
@@ -175,7 +178,7 @@ DATA = [
 ]
 
 _AUTH = "/v1/auth"
-_AVATAR = "/raw/avatars/{path:path}"
+_RAW = "/raw/{key:path}"
 FIXED = [
     _entry("POST", f"{_AUTH}/email/signup", f"{_AUTH}/email/signup", _FORM, {}),
     _entry("POST", f"{_AUTH}/email/signin", f"{_AUTH}/email/signin", _FORM, {}),
@@ -214,7 +217,7 @@ FIXED = [
     _entry("GET", f"{_AUTH}/signup/email/confirm", f"{_AUTH}/signup/email/confirm", _VISIT),
     _entry("GET", f"{_AUTH}/{{unknown}}", f"{_AUTH}/nothing", _NOPE),
     _entry("DELETE", f"{_AUTH}/withdraw", f"{_AUTH}/withdraw", _LAST),
-    _entry("GET", "/v1/{unknown}", "/v1/files", _NOPE),
+    _entry("GET", "/v1/{unknown}", "/v1/img", _NOPE),
     # what is open to everybody, whatever they send
     *[
         _entry(method, route, path, status)
@@ -228,14 +231,15 @@ FIXED = [
             ("/docs", "/docs", "308"),
             ("/docs/", "/docs/", "200"),
             ("/docs/{path:path}", "/docs/guides/data", "200"),
-            (_AVATAR, "/raw/avatars/none", "404"),
+            (_RAW, "/raw/avatars/none", "404"),
+            (_RAW, "/raw/none", "404"),
             ("/healthz", "/healthz", "200"),
             ("/readyz", "/readyz", "200"),
             ("/metrics", "/metrics", "200"),
         )
     ],
-    _entry("PUT", _AVATAR, "/raw/avatars/none", "403"),
-    _entry("OPTIONS", _AVATAR, "/raw/avatars/none", "204"),
+    *[_entry("PUT", _RAW, path, "403") for path in ("/raw/avatars/none", "/raw/none")],
+    _entry("OPTIONS", _RAW, "/raw/none", "204"),
     _entry("GET", "/", "/", "307"),
 ]
 
@@ -279,6 +283,40 @@ USERS = [
     ],
 ]
 
+_ALL_FILES = "/v1/files"
+_FILE = f"{_ALL_FILES}/{{file_id}}"
+_PARTS = f"{_ALL_FILES}/multipart"
+FILES = [
+    _entry("GET", _ALL_FILES, _ALL_FILES, _FILES),
+    _entry("POST", _ALL_FILES, _ALL_FILES, _FILED, {}),
+    _entry("GET", f"{_ALL_FILES}/buckets", f"{_ALL_FILES}/buckets", _FILES),
+    *[
+        _entry("POST", f"{_ALL_FILES}/{word}", f"{_ALL_FILES}/{word}", _FILED, {})
+        for word in ("presigned-url", "upload")
+    ],
+    *[
+        _entry("POST", f"{_PARTS}/{word}", f"{_PARTS}/{word}", _FILED, {})
+        for word in ("init", "initiate", "presigned-url", "complete", "abort")
+    ],
+    *[
+        _entry("POST", f"{_PARTS}/{{upload_id}}/{word}", f"{_PARTS}/none/{word}", statuses, {})
+        for word, statuses in (("part-url", _FILED), ("complete", _FILED), ("abort", _UNFILED))
+    ],
+    *[
+        _entry(method, f"{_FILE}{part}", f"{_ALL_FILES}/none{part}", _UNFILED, body)
+        for method, part, body in (
+            ("GET", "", None),
+            ("PATCH", "", {}),
+            ("PATCH", "/visibility", {}),
+            ("DELETE", "", None),
+            ("POST", "/complete", None),
+            ("GET", "/download-url", None),
+            ("POST", "/download-url", None),
+            ("GET", "/download", None),
+        )
+    ],
+]
+
 _PROJECT = "/manage/v1/projects/{project}"
 _TABLES = f"{_PROJECT}/environments/{{env}}/tables"
 _TABLE = f"{_TABLES}/{{table}}"
@@ -286,6 +324,7 @@ _PROVIDERS = f"{_PROJECT}/environments/{{env}}/auth/providers"
 _MANAGED_USERS = f"{_PROJECT}/environments/{{env}}/users"
 _TEMPLATES = f"{_PROJECT}/environments/{{env}}/email-templates"
 _OUTBOX = f"{_PROJECT}/environments/{{env}}/outbox"
+_MANAGED_FILES = f"{_PROJECT}/environments/{{env}}/files"
 _MANAGED = [
     ("GET", _PROJECT),
     ("PATCH", _PROJECT),
@@ -341,6 +380,11 @@ _MANAGED = [
     ("GET", _OUTBOX),
     ("GET", f"{_OUTBOX}/{{id}}"),
     ("DELETE", _OUTBOX),
+    ("GET", _MANAGED_FILES),
+    ("POST", _MANAGED_FILES),
+    ("GET", f"{_MANAGED_FILES}/stats"),
+    *[(method, f"{_MANAGED_FILES}/{{id}}") for method in ("GET", "PATCH", "DELETE")],
+    ("POST", f"{_MANAGED_FILES}/{{id}}/download-url"),
 ]
 _NAMED = {
     "provider": "google",
@@ -355,6 +399,6 @@ MANAGED = [_entry(method, route, route.format(**_NAMED), "401", {}) for method, 
 """None of these callers manages anything; who does is asked in `tests/http/manage`."""
 MANAGED.append(_entry("GET", "/manage/v1/openapi.json", "/manage/v1/openapi.json", "200"))
 
-MATRIX = [*DATA, *FIXED, *INVITATIONS, *LINKS, *USERS, *MANAGED]
+MATRIX = [*DATA, *FIXED, *INVITATIONS, *LINKS, *USERS, *FILES, *MANAGED]
 NOT_ROUTES = {f"{_AUTH}/{{unknown}}", "/v1/{unknown}"}
 """Templates of this file only: paths that no route serves."""

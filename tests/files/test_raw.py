@@ -1,0 +1,383 @@
+"""Bytes at `/raw`: signatures for one thing only, ranges, headers, paths (30 §5.2, §7)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from bkend.files.collections import FILES, UPLOADS
+from bkend.objects.interface import ObjectsUnavailable
+from bkend.store import Find, Insert
+from tests.files.conftest import TEXT, Archive, code
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DENIED = (403, "file/access-denied")
+NOT_FOUND = (404, "file/not-found")
+HTML = b"<!doctype html><script>alert(1)</script>"
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+
+
+def changed(url: str, **fields: Any) -> str:
+    """The address with other fields in its query; None drops one."""
+    parts = urlsplit(url)
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()} | fields
+    kept = {name: value for name, value in query.items() if value is not None}
+    return parts._replace(query=urlencode(kept)).geturl()
+
+
+async def test_an_upload_address_ends_after_fifteen_minutes(archive: Archive) -> None:
+    made = await archive.presign()
+    archive.api.clock.advance(899)
+    assert (await archive.put(made["url"], TEXT)).status_code == 200
+    archive.api.clock.advance(2)
+    answer = await archive.put(made["url"], TEXT)
+    assert code(answer) == DENIED
+    assert answer.json()["message"] == "Request has expired"
+
+
+async def test_a_signature_allows_one_thing_only(archive: Archive) -> None:
+    made = await archive.presign(fileSize=100)
+    other = await archive.presign(fileSize=100)
+    larger = await archive.presign(fileSize=1000)
+    file = await archive.file()
+    download = (await archive.ok("ada", "POST", f"{file['id']}/download-url"))["url"]
+    url, query = made["url"], urlsplit(made["url"]).query
+    expires = int(parse_qs(query)["expires"][0])
+    bare = url.partition("?")[0]
+    parts = await archive.ok(
+        "ada",
+        "POST",
+        "multipart/init",
+        {"filename": "a", "contentType": "a/b", "fileSize": 100},
+    )
+    part = (
+        await archive.ok(
+            "ada",
+            "POST",
+            "multipart/presigned-url",
+            {"key": parts["key"], "uploadId": parts["uploadId"], "partNumber": 1},
+        )
+    )["url"]
+    forged = {
+        "none": bare,
+        "expiry": changed(url, expires=expires + 1),
+        "never ending": changed(url, expires=10**12),
+        "signature": changed(url, signature="0" * 64),
+        "no ASCII": changed(url, signature="é"),
+        "empty": changed(url, signature=""),
+        "missing": changed(url, signature=None),
+        "twice": f"{url}&{query}",
+        "more": f"{url}&limit=100000",
+        "another key": other["url"].replace(other["key"], made["key"]),
+        "another bound": larger["url"].replace(larger["key"], made["key"]),
+        "a download": download.replace(file["key"], made["key"]),
+        "the download itself": download,
+        "a part's": part.replace(parts["key"], made["key"]),
+        "part 2": changed(part, partNumber=2),
+        "part 01": changed(part, partNumber="01"),
+        "another upload": changed(part, uploadId=made["fileId"]),
+        "the whole of a part": changed(part, uploadId=None, partNumber=None),
+        "a part of the whole": changed(url, uploadId=parts["uploadId"], partNumber=1),
+    }
+    for name, address in forged.items():
+        assert code(await archive.put(address, TEXT)) == DENIED, name
+    for name, address in {"upload": url, "part": part}.items():
+        assert code(await archive.fetch(address)) == DENIED, name
+    assert (await archive.put(url, TEXT)).status_code == 200
+    assert (await archive.put(part, TEXT)).status_code == 200
+    assert code(await archive.fetch(url)) == DENIED
+    assert (await archive.fetch(download)).status_code == 200
+
+
+async def test_a_signature_of_another_environment_is_worth_nothing(archive: Archive) -> None:
+    made = await archive.presign()
+    environment = archive.files.environment
+    document = await archive.files.uploads.of_key(made["key"])
+    assert document is not None
+    signer = archive.api.served.core.file_signer
+    permit = archive.files.uploads.permit(document)
+    good, _ = signer.sign(permit, 100)
+    bad, _ = signer.sign(type(permit)("PUT", f"{environment.id}x", permit.key, permit.limit), 100)
+    base = f"http://bkend.test/raw/{made['key']}"
+    assert code(await archive.put(f"{base}?{bad}", TEXT)) == DENIED
+    assert (await archive.put(f"{base}?{good}", TEXT)).status_code == 200
+
+
+async def test_one_byte_over_what_was_announced_is_refused(archive: Archive) -> None:
+    made = await archive.presign(fileSize=4, visibility="public")
+    too_large = (413, "file/file-too-large")
+    assert code(await archive.put(made["url"], b"12345")) == too_large
+    assert code(await archive.shown(made["key"])) == NOT_FOUND
+    assert code(await archive.put(made["url"], b"")) == (400, "file/file-too-small")
+    assert (await archive.put(made["url"], b"1234")).status_code == 200
+
+
+async def test_a_body_that_is_cut_off_leaves_nothing(archive: Archive) -> None:
+    made = await archive.presign(visibility="public")
+
+    async def half() -> AsyncIterator[bytes]:
+        yield TEXT[:10]
+
+    answer = await archive.put(made["url"], half())  # of no announced length
+    assert code(answer) == (400, "common/invalid-parameters")
+    path, _, query = made["url"].removeprefix("http://bkend.test").partition("?")
+    for ending in ({"type": "http.disconnect"}, {"type": "http.request", "body": b""}):
+        messages = [{"type": "http.request", "body": TEXT[:10], "more_body": True}, ending]
+        sent: list[Any] = []
+
+        async def receive(left: list[Any] = messages) -> Any:
+            return left.pop(0)
+
+        async def send(message: Any, sent: list[Any] = sent) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "PUT",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [(b"content-length", b"%d" % len(TEXT))],
+            "client": ("127.0.0.1", 1),
+            "server": None,
+        }
+        await archive.api.served.app(scope, receive, send)
+        assert not sent
+        assert code(await archive.shown(made["key"])) == NOT_FOUND
+    body = {"s3Key": made["key"], "originalName": "a", "mimeType": "a/b", "size": 1}
+    assert await archive.refused("ada", "POST", "", body) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        ("bytes=0-3", b"The "),
+        ("bytes=40-", b"dog."),
+        ("bytes=-4", b"dog."),
+        ("bytes=40-1000", b"dog."),
+        ("bytes=-1000", TEXT),
+        ("Bytes = 0-0", b"T"),
+        ("bytes=0-3, 900-", b"The "),
+    ],
+)
+async def test_a_range(archive: Archive, header: str, wanted: bytes) -> None:
+    file = await archive.file(visibility="public")
+    answer = await archive.shown(file["key"], Range=header)
+    assert (answer.status_code, answer.content) == (206, wanted)
+    start = TEXT.index(wanted)
+    expected = f"bytes {start}-{start + len(wanted) - 1}/{len(TEXT)}"
+    assert answer.headers["content-range"] == expected
+    assert answer.headers["content-length"] == str(len(wanted))
+    assert "Content-Range" in answer.headers["access-control-expose-headers"]
+
+
+async def test_several_ranges_and_those_that_are_too_much(archive: Archive) -> None:
+    file = await archive.file(visibility="public")
+    answer = await archive.shown(file["key"], Range="bytes=0-2,40-")
+    assert answer.status_code == 206
+    kind, _, boundary = answer.headers["content-type"].partition("; boundary=")
+    assert kind == "multipart/byteranges"
+    assert (
+        answer.content
+        == (
+            f"--{boundary}\r\nContent-Type: text/plain\r\n"
+            f"Content-Range: bytes 0-2/44\r\n\r\nThe\r\n"
+            f"--{boundary}\r\nContent-Type: text/plain\r\n"
+            f"Content-Range: bytes 40-43/44\r\n\r\ndog.\r\n"
+            f"--{boundary}--\r\n"
+        ).encode()
+    )
+    assert answer.headers["content-length"] == str(len(answer.content))
+    for ignored in (
+        "bytes=" + ",".join(f"{n}-{n}" for n in range(17)),
+        "bytes=" + "0-0," * 100_000 + "0-0",
+        "bytes=0-,0-,0-",
+        "bytes=3-1",
+        "bytes=x",
+        "bytes=-",
+        "bytes=" + "9" * 4000 + "-",
+        "lines=0-1",
+        "bytes=0-1;2-3",
+    ):
+        answer = await archive.shown(file["key"], Range=ignored)
+        assert (answer.status_code, answer.content) == (200, TEXT), ignored[:40]
+    for beyond in ("bytes=44-", "bytes=-0", "bytes=99-100,200-"):
+        answer = await archive.shown(file["key"], Range=beyond)
+        assert code(answer) == (416, "file/range-not-satisfiable")
+        assert answer.headers["content-range"] == "bytes */44"
+
+
+async def test_only_what_has_changed_is_sent(archive: Archive) -> None:
+    file = await archive.file(visibility="public")
+    first = await archive.shown(file["key"])
+    etag, modified = first.headers["etag"], first.headers["last-modified"]
+    for headers, status in (
+        ({"If-None-Match": etag}, 304),
+        ({"If-None-Match": f'"x", W/{etag}'}, 304),
+        ({"If-None-Match": '"x"', "If-Modified-Since": modified}, 200),
+        ({"If-Modified-Since": modified}, 304),
+        ({"If-Modified-Since": "yesterday"}, 200),
+        ({"Range": "bytes=0-0", "If-Range": etag}, 206),
+        ({"Range": "bytes=0-0", "If-Range": modified}, 206),
+        ({"Range": "bytes=0-0", "If-Range": '"x"'}, 200),
+        ({"Range": "bytes=0-0", "If-None-Match": etag}, 304),
+    ):
+        answer = await archive.shown(file["key"], **headers)
+        assert answer.status_code == status, headers
+    head = await archive.http.head(f"/raw/{file['key']}")
+    assert (head.content, head.headers["etag"]) == (b"", etag)
+    assert head.headers["content-length"] == str(len(TEXT))
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_inline"),
+    [
+        ("image/png", True),
+        ("image/svg+xml", False),
+        ("IMAGE/SVG+xml", False),
+        ("audio/mpeg", True),
+        ("video/mp4", True),
+        ("application/pdf", True),
+        ("text/plain", True),
+        ("text/html", False),
+        ("application/xhtml+xml", False),
+        ("text/xml", False),
+        ("application/javascript", False),
+    ],
+)
+async def test_nothing_with_scripts_is_shown_in_a_browser(
+    archive: Archive, kind: str, is_inline: bool
+) -> None:
+    content = SVG if "svg" in kind.lower() else HTML
+    made = {"visibility": "public", "contentType": kind}
+    file = await archive.file(
+        content=content, presigned=made, mimeType=kind, originalName='a";\u00e9 b.html'
+    )
+    answer = await archive.shown(file["key"])
+    assert answer.content == content
+    assert answer.headers["content-type"] == kind.lower()
+    word = "inline" if is_inline else "attachment"
+    expected = f"{word}; filename*=UTF-8''a%22%3B%C3%A9%20b.html"
+    assert answer.headers["content-disposition"] == expected
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cache-control"] == "public, max-age=86400"
+
+
+async def test_a_browser_of_any_origin_may_put(archive: Archive) -> None:
+    made = await archive.presign()
+    answer = await archive.http.options(
+        made["url"],
+        headers={
+            "Origin": "https://app.example",
+            "Access-Control-Request-Method": "PUT",
+            "Access-Control-Request-Headers": "content-type,x-own",
+        },
+    )
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "PUT" in answer.headers["access-control-allow-methods"]
+    assert answer.headers["access-control-allow-headers"] == "content-type,x-own"
+
+
+async def test_paths_never_lead_to_another_object(archive: Archive) -> None:
+    file = await archive.file()
+    key, public = file["key"], (await archive.file(visibility="public"))["key"]
+    folder = key.rpartition("/")[0]
+    for path in (
+        f"{folder}/../{key.rpartition('/')[2]}x",
+        key.replace("/", "%2F") + "%00",
+        f"{folder}%2F..%2F..%2F..%2F..%2F..%2F..%2Fetc%2Fpasswd",
+        "../../../../etc/passwd",
+        "%2e%2e/%2e%2e/etc/passwd",
+        f"/{key}",
+        f"{key}/",
+        f"{public}%00",
+        f"other/{public.partition('/')[2]}",
+        folder,
+        "",
+        "a" * 3000,
+        ".tmp/x",
+        ".uploads/x",
+    ):
+        for method in ("GET", "PUT"):
+            url = f"http://bkend.test/raw/{path}"
+            answer = await archive.http.request(method, url, headers={"Content-Length": "0"})
+            assert answer.status_code in (403, 404), path
+    hidden = await archive.shown(key.replace("/", "%2F"))
+    assert code(hidden) == DENIED  # it is the same key, and no more open
+
+
+async def test_imported_keys_are_found_by_their_environment(archive: Archive) -> None:
+    key, core = "photos/2019/a b#ü.txt", archive.api.served.core
+    file = await archive.file(visibility="public")
+    document = await archive.files.get(file["id"])
+    fields = {name: document[name] for name in document if name not in SYSTEM} | {"s3Key": key}
+    now = archive.api.clock.now_ms()
+    await core.places.claim(archive.files.environment.id, [key])
+    await archive.api.store.commit([Insert(FILES, NOBODY, fields, now, now)])
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield TEXT
+
+    await core.objects.put(key, parts(), limit=100)
+    shown = await archive.ok("ada", "GET", NOBODY)
+    assert shown["url"] == "http://bkend.test/raw/photos/2019/a%20b%23%C3%BC.txt"
+    assert (await archive.fetch(shown["url"])).content == TEXT
+    await core.objects.put(f"{key}x", parts(), limit=100)
+    await archive.ok("ada", "DELETE", NOBODY)
+    assert await core.objects.head(key) is None
+    assert await core.objects.head(f"{key}x") is not None  # its key only begins like the other
+
+
+SYSTEM = {"id", "createdBy", "createdAt", "updatedAt"}
+NOBODY = "00000000-0000-4000-8000-000000000001"
+
+
+async def test_bytes_that_come_while_the_file_is_registered(archive: Archive) -> None:
+    made = await archive.upload(visibility="public")
+    document = await archive.files.uploads.of_key(made["key"])
+    assert document is not None
+    body = {"s3Key": made["key"], "originalName": "a", "mimeType": "a/b", "size": 1}
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"late"
+        await archive.ok("ada", "POST", "", body, status=201)
+
+    with pytest.raises(Exception, match="registered"):
+        await archive.files.uploads.receive(document, parts())
+    assert (await archive.shown(made["key"])).content == TEXT
+
+
+async def test_one_of_many_registrations_wins(archive: Archive) -> None:
+    made = await archive.upload()
+    body = {"s3Key": made["key"], "originalName": "a", "mimeType": "a/b", "size": 1}
+    answers = await asyncio.gather(*(archive.call("ada", "POST", "", body) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
+
+
+async def test_a_disk_that_is_full_refuses_and_keeps_nothing(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await archive.presign()
+
+    def full(*_: Any) -> None:
+        raise ObjectsUnavailable("full")
+
+    monkeypatch.setattr("bkend.objects.local.LocalObjects._begin", full)
+    answer = await archive.put(made["url"], TEXT)
+    assert (answer.status_code, answer.json()["code"]) == (503, "common/unavailable")
+    monkeypatch.undo()
+    assert (await archive.api.store.find(Find(UPLOADS))).total == 1
+    assert (await archive.put(made["url"], TEXT)).status_code == 200
