@@ -39,6 +39,7 @@ from bkend.manage.environments import Environments, EnvironmentState
 from bkend.manage.fingerprint import MasterSecrets
 from bkend.manage.hierarchy import Hierarchy
 from bkend.manage.keys import Keys
+from bkend.manage.members import Members
 from bkend.manage.projects import Projects
 from bkend.manage.rotation import SealedValues
 from bkend.objects import collections as object_collections
@@ -79,6 +80,7 @@ class Core:
     clock: Clock
     database: Database
     keys: Keys
+    members: Members
     hierarchy: Hierarchy
     projects: Projects
     environments: Environments[EnvironmentServices]
@@ -201,6 +203,7 @@ async def open_core(
             clock=clock,
             database=database,
             keys=keys,
+            members=Members(database.control),
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(database.control, clock),
             environments=Environments(database, build),

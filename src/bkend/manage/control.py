@@ -1,4 +1,5 @@
-"""The server's own collections: organizations, projects, environments, keys (51 §2, §3)."""
+"""The server's own collections: organizations, their members, projects, environments, keys (51 §2,
+§3)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ ORGANIZATIONS = "organizations"
 PROJECTS = "projects"
 ENVIRONMENTS = "environments"
 KEYS = "keys"
+MEMBERS = "members"
+"""Who belongs to which organization: `organizationId, accountId, role, joinedAt, invitedBy`."""
 MASTER_SECRETS = "master_secrets"
 FILE_KEYS = "file_keys"
 """Keys of files that do not begin with their project and environment, as imported ones (30 §3)."""
@@ -27,6 +30,13 @@ COLLECTIONS = (
         (
             Index("hash", (("hash", 1),), unique=True),
             Index("environment", (("environmentId", 1), ("createdAt", 1))),
+        ),
+    ),
+    Collection(
+        MEMBERS,
+        (
+            Index("member", (("organizationId", 1), ("accountId", 1)), unique=True),
+            Index("account", (("accountId", 1),)),
         ),
     ),
     Collection(MASTER_SECRETS),

@@ -13,7 +13,7 @@ from bkend.clock import Clock
 from bkend.errors import Detail, InvalidParameters, NotFound
 from bkend.manage.control import ENVIRONMENTS, PROJECTS
 from bkend.manage.rights import Tenant
-from bkend.store import Conflict, Equals, Find, Missing, Store, Update, all_of, any_of
+from bkend.store import Conflict, Equals, Find, Missing, OneOf, Store, Update, all_of, any_of
 
 ENVELOPES = ("bare", "wrapped", "both")
 VISIBILITIES = ("public", "private", "protected", "shared")
@@ -36,15 +36,25 @@ class Projects:
         self._clock = clock
 
     async def find(self, tenant: Tenant, id_or_slug: str) -> dict[str, Any]:
-        """The project document. NotFound also for what the tenant has no membership of."""
+        """The project document; a slug must be unique among the tenant's organizations.
+
+        NotFound also for what the tenant has no membership of.
+        """
         where = all_of(
-            Equals(("organizationId",), tenant.key.organization_id),
+            OneOf(("organizationId",), tuple(await tenant.organizations())),
             any_of(Equals(("id",), id_or_slug), Equals(("slug",), id_or_slug)),
         )
-        for project in orjson.loads((await self._store.find(Find(PROJECTS, where))).items):
-            if tenant.sees(project["organizationId"], project["id"]):
-                found: dict[str, Any] = project
-                return found
+        page = await self._store.find(Find(PROJECTS, where))
+        found: list[dict[str, Any]] = [
+            project
+            for project in orjson.loads(page.items)
+            if await tenant.sees(project["organizationId"], project["id"])
+        ]
+        for project in found:
+            if project["id"] == id_or_slug or len(found) == 1:
+                return project
+        if found:
+            raise NotFound(f"There are several projects {id_or_slug[:64]!r}; give the id")
         raise NotFound(f"There is no project {id_or_slug[:64]!r}")
 
     async def environment(self, project: Mapping[str, Any], id_or_name: str) -> dict[str, Any]:

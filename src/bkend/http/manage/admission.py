@@ -36,7 +36,13 @@ class Room:
     @property
     def caller(self) -> Caller:
         """The tenant as the data API knows callers."""
-        return managing(self.tenant.key, self.tenant.account_id)
+        return managing(
+            self.project["organizationId"],
+            self.project["id"],
+            self.environment.state.id,
+            self.environment.state.name,
+            self.tenant.account_id,
+        )
 
     def names(self, table: Table) -> dict[str, str]:
         """What every answer about a table begins with."""
@@ -60,8 +66,8 @@ async def tenant_of(request: Request) -> Tenant:
     value = exchange_of(request).headers.get("authorization") or ""
     scheme, _, token = value.partition(" ")
     given = token.strip() if scheme.lower() == "bearer" and token.strip() else None
-    tenant = await admit_token(core.keys, core.clock, given)
-    if core.keys.due_for_use_mark(tenant.key):
+    tenant = await admit_token(core.keys, core.members, core.clock, given)
+    if tenant.key is not None and core.keys.due_for_use_mark(tenant.key):
         await core.keys.mark_used(tenant.key)
     return tenant
 
@@ -84,7 +90,7 @@ def room_for(right: Right) -> Callable[..., Coroutine[Any, Any, Room]]:
         core = core_of(request)
         tenant = await tenant_of(request)
         found = await core.projects.find(tenant, project)
-        tenant.require(right)
+        await tenant.require(right, found["organizationId"])
         document = await core.projects.environment(found, env)
         environment = await core.environments.get(document["id"])
         if environment is None:

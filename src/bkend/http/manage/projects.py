@@ -21,7 +21,7 @@ router = APIRouter(
 async def get_project(project: str, tenant: CurrentTenant, core: CurrentCore) -> Response:
     """A project with its settings, by id or slug."""
     found = await core.projects.find(tenant, project)
-    tenant.require("project:read")
+    await tenant.require("project:read", found["organizationId"])
     return answer(found)
 
 
@@ -31,7 +31,7 @@ async def update_project(
 ) -> Response:
     """Change name, description, settings; of the settings, those that are given."""
     found = await core.projects.find(tenant, project)
-    tenant.require("project:update")
+    await tenant.require("project:update", found["organizationId"])
     body = await read_body(exchange, ProjectUpdate)
     changed: dict[str, Any] = await core.projects.update(found, body.given())
     return answer(changed)
