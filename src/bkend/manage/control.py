@@ -30,6 +30,7 @@ COLLECTIONS = (
         (
             Index("hash", (("hash", 1),), unique=True),
             Index("environment", (("environmentId", 1), ("createdAt", 1))),
+            Index("creator", (("createdBy", 1), ("createdAt", 1))),
         ),
     ),
     Collection(

@@ -164,7 +164,7 @@ class Keys:
         except Duplicate as error:
             raise KeyProblem("this key value is already in use") from error
         assert isinstance(body, bytes)
-        return self._public(orjson.loads(body)) | {"key": value}
+        return self.shown(orjson.loads(body)) | {"key": value}
 
     async def list(self, environment_id: str | None = None) -> list[dict[str, Any]]:
         """All keys, newest first, or those of one environment; secrets are masked."""
@@ -177,7 +177,7 @@ class Keys:
         while True:
             page = await self._store.find(Find(KEYS, where, offset=len(found), limit=500))
             items = orjson.loads(page.items)
-            found.extend(self._public(item) for item in items)
+            found.extend(self.shown(item) for item in items)
             if not items or len(found) >= page.total:
                 return found
 
@@ -191,7 +191,7 @@ class Keys:
         except Missing:
             raise KeyProblem(f"there is no key {id!r}") from None
         assert isinstance(body, bytes)
-        return self._public(orjson.loads(body))
+        return self.shown(orjson.loads(body))
 
     def due_for_use_mark(self, key: Key) -> bool:
         """Whether `lastUsedAt` should be written now: at most once a minute and key."""
@@ -209,8 +209,8 @@ class Keys:
         except Missing:
             pass
 
-    def _public(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The AccessToken object of 51 §3.7."""
+    def shown(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A stored key as the AccessToken of 51 §3.7."""
         shown = {
             name: value
             for name, value in document.items()
