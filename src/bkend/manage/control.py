@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from bkend.store import Collection, Index, Store
+from bkend.tenants import collections as tenant_collections
 
 ORGANIZATIONS = "organizations"
 PROJECTS = "projects"
@@ -48,6 +49,7 @@ COLLECTIONS = (
             Index("environment", (("environmentId", 1),)),
         ),
     ),
+    *tenant_collections.COLLECTIONS,
 )
 
 

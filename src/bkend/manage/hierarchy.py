@@ -171,13 +171,13 @@ class Hierarchy:
             {
                 "name": name,
                 "displayName": None,
-                "slug": _slug_of(name),
+                "slug": slug_of(name),
                 "description": None,
                 "plan": "self-hosted",
                 "status": "active",
                 "notificationEmail": None,
             },
-            Equals(("slug",), _slug_of(name)),
+            Equals(("slug",), slug_of(name)),
         )
 
     async def _project(self, organization_id: str, slug: str | None) -> dict[str, Any]:
@@ -262,6 +262,7 @@ def _check_names(organization: str | None, project: str | None, environment: str
         )
 
 
-def _slug_of(name: str) -> str:
+def slug_of(name: str) -> str:
+    """A slug that resembles the name."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50].strip("-")
     return slug if SLUG.match(slug) else f"{slug or 'org'}-org"[:50]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bkend.store import Conflict, Equals, Missing, Operation, Update, all_of
-from bkend.store.documents import format_time
+from bkend.store.documents import decode, format_time
 from bkend.tenants.accounts import check_password, checked_email, shape, with_provider
 from bkend.tenants.collections import MFA_FIELDS, TENANT_ACCOUNTS
 from bkend.tenants.errors import AlreadyVerified, LinkInvalid
@@ -94,6 +94,4 @@ class Recovery:
         except (Conflict, Missing):
             raise LinkInvalid from None
         assert isinstance(stored, bytes)
-        account = await parts.accounts.get(link.account_id or "")
-        assert account is not None
-        return shape(account)
+        return shape(decode(stored))
