@@ -149,12 +149,13 @@ def _listening_address(settings: Settings) -> str:
 
 def _console(base: str, setup_token: str | None) -> list[str]:
     """Where the console is; while nobody has an account, the link that makes the first one."""
-    if setup_token is None:
-        return [f"  Console          {base}/console/"]
-    return [
-        f"  Set up           {base}/console/setup?token={setup_token}",
-        "                   (makes the first account; good until the next start)",
-    ]
+    lines = [f"  Console          {base}/console/"]
+    if setup_token is not None:
+        lines += [
+            f"  Set up           {base}/console/setup?token={setup_token}",
+            "                   (for the first account; good until the next start)",
+        ]
+    return lines
 
 
 def _announce(core: Core, made: Bootstrap, *, first: bool, setup_token: str | None) -> None:

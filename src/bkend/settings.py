@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: str = ""
     signup: Literal["closed", "invite", "open"] = "invite"
-    setup_token_required: Literal["off", "on"] = "off"
+    setup_token_required: Literal["off", "on"] = "off"  # noqa: S105  a switch
 
     @property
     def is_embedded(self) -> bool:
