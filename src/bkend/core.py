@@ -202,10 +202,8 @@ async def open_core(
             )
 
         keys, members = Keys(database.control, clock), Members(database.control)
-        base, server_mail = (
-            server_address(settings),
-            Mail(database.control, SERVER, clock, delivery),
-        )
+        server_mail = Mail(database.control, SERVER, clock, delivery)
+        base = server_address(settings)
         delivery.attach(server_mail.outbox)
         own = Parts.on(database.control, clock, hasher, sealer, server_mail, base, settings.signup)
         yield Core(

@@ -8,11 +8,28 @@ from fastapi.responses import Response
 from starlette.routing import Match
 
 from bkend import __version__
-from bkend.http.manage import design, files, mail, projects, providers, records, tables, users
+from bkend.http.manage import (
+    account,
+    design,
+    device,
+    files,
+    mail,
+    projects,
+    providers,
+    records,
+    session,
+    setup,
+    tables,
+    users,
+)
 from bkend.http.manage.bodies import answer
 from bkend.http.openapi import Route, document
 
 _PARTS = (
+    setup.router,
+    session.router,
+    account.router,
+    device.router,
     projects.router,
     tables.router,
     design.router,
