@@ -79,7 +79,7 @@ class Tenants:
         )
 
     async def signed_in(self, cookie: str) -> SignedIn | None:
-        """Who has the session of a cookie; None for anything but a live one of an active account."""
+        """Who has the session of a cookie: a live one, of an active account."""
         session = await self.sessions.find(cookie)
         account = await self.accounts.get(session.account_id) if session else None
         if session is None or account is None or account["status"] != "active":

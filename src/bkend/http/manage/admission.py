@@ -1,4 +1,5 @@
-"""Who manages what: the token or session, the project, the environment of a call to `/manage/v1` (51 §4, §7).
+"""Who manages what: the token or session, the project, the environment of a call to `/manage/v1`
+(51 §4, §7).
 
 Nothing of a request is read before its token or session is known to be good.
 """

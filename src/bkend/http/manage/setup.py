@@ -23,8 +23,8 @@ router = APIRouter(prefix="/manage/v1", tags=["setup"], responses=REFUSALS, rout
 def needs_token(request: Request) -> bool:
     """Whether the set-up token must be given: a browser on this machine needs none, unless the
     settings say so."""
-    core = request.app.state.core
-    return core.settings.setup_token_required == "on" or not is_on_this_machine(request)
+    always = request.app.state.core.settings.setup_token_required
+    return always == "on" or not is_on_this_machine(request)
 
 
 @router.get("/setup")
