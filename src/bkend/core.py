@@ -212,7 +212,7 @@ async def open_core(
             database=database,
             keys=keys,
             members=members,
-            tenants=Tenants.on(own, database.control, clock, keys, members, server_mail, base),
+            tenants=Tenants.on(own, database.control, clock, keys, members, server_mail),
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(database.control, clock),
             environments=Environments(database, build),
