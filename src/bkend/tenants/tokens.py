@@ -11,7 +11,7 @@ import orjson
 
 from bkend.clock import Clock
 from bkend.errors import Forbidden, NotFound
-from bkend.manage.control import KEYS, PROJECTS
+from bkend.manage.control import KEYS, ORGANIZATIONS, PROJECTS
 from bkend.manage.keys import KeyProblem, Keys
 from bkend.manage.members import Members
 from bkend.store import (
@@ -60,6 +60,15 @@ class Tokens:
         if role == "billing":
             raise Forbidden(role, "tokens of one's own")
         return id
+
+    async def choices(self, account_id: str) -> dict[str, str]:
+        """The names, by id, of the organizations that tokens of the account may be for."""
+        roles = await self._members.of_account(account_id)
+        ids = tuple(id for id, role in roles.items() if role != "billing")
+        page = await self._store.find(
+            Find(ORGANIZATIONS, OneOf(("id",), ids), descending=False, limit=_AT_ONCE)
+        )
+        return {found["id"]: found["name"] for found in orjson.loads(page.items)}
 
     async def create(
         self,
