@@ -51,8 +51,11 @@ class Devices:
         self._tokens = tokens
 
     async def authorize(self, name: str, client: Client, base: str) -> dict[str, Any]:
-        """Begin, at a server whose address is `base`: `{deviceCode, userCode, verificationUri, verificationUriComplete, expiresIn,
-        interval}`, the last two in seconds. Raises TooManyAttempts."""
+        """Begin, at a server whose address is `base`: `{deviceCode, userCode, verificationUri,
+        verificationUriComplete, expiresIn, interval}`, the last two in seconds.
+
+        Raises TooManyAttempts.
+        """
         parts = self._parts
         await parts.buckets.take(DEVICES, origin(client.ip_address))
         secret, now = secrets.token_urlsafe(32), parts.clock.now_ms()
