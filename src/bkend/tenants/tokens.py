@@ -102,15 +102,6 @@ class Tokens:
             raise invalid("token", "type", f"cannot be made: {problem}") from None
         return _shown(made, account)
 
-    async def list(
-        self, account: Mapping[str, Any], offset: int, limit: int
-    ) -> tuple[list[dict[str, Any]], int]:
-        """The account's tokens, the newest first, without their values; and their number."""
-        page = await self._store.find(Find(KEYS, _of(account["id"]), offset=offset, limit=limit))
-        return [
-            _shown(self._keys.shown(document), account) for document in orjson.loads(page.items)
-        ], page.total
-
     async def revoke(self, account_id: str, id: str) -> None:
         """Refuse one of the account's tokens from now on; raises NotFound."""
         mine = all_of(_of(account_id), Equals(("revokedAt",), None))
@@ -129,6 +120,15 @@ class Tokens:
             found += [self._revoking(document["id"], None) for document in documents]
             if not documents or len(found) >= page.total:
                 return found
+
+    async def list(
+        self, account: Mapping[str, Any], offset: int, limit: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """The account's tokens, the newest first, without their values; and their number."""
+        page = await self._store.find(Find(KEYS, _of(account["id"]), offset=offset, limit=limit))
+        return [
+            _shown(self._keys.shown(document), account) for document in orjson.loads(page.items)
+        ], page.total
 
     def _revoking(self, id: str, guard: Condition | None) -> Operation:
         now = self._clock.now_ms()

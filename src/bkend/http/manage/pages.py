@@ -222,7 +222,7 @@ def _page(show: Page) -> Callable[[Request], Awaitable[Response]]:
             if error.status >= 500:
                 raise
             refused = error
-        again = Request(request.scope | {"method": "GET"})
+        again = Request({**request.scope, "method": "GET"})
         told = {**fields, "problem": refused.message, "problem-code": refused.code}
         try:
             response = await show(again, core, told)
