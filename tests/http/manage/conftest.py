@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest_asyncio
 
+from bkend.manage.members import new_member
 from tests.asgi import Answer, InProcess, in_process
 
 BASE = "/manage/v1/projects/app/environments/dev"
@@ -96,6 +97,9 @@ async def make_tenant(opened: InProcess) -> MakeTenant:
 
     async def make(**options: Any) -> Tenant:
         options = {"role": "owner", "organization_id": opened.made.organization_id} | options
+        if account := options.get("created_by"):  # nobody reaches further than they do
+            joined = new_member(options["organization_id"], account, options["role"], 0)
+            await opened.core.database.control.commit([joined])
         made = await opened.core.keys.create(type="bearer", name="test", **options)
         return Tenant(opened, made["key"])
 
