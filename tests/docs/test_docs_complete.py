@@ -20,7 +20,8 @@ from bkend.settings import Settings
 SOURCE = Path(bkend.__file__).parent
 ROOT = docs_directory().parent
 REFERENCE = docs_directory() / "reference"
-CODE = re.compile(r"(account|auth|common|data|device|environment|file|setup|table|user)/[a-z-]+")
+PARTS = "account auth common data device environment file organization setup table user"
+CODE = re.compile(rf"({'|'.join(PARTS.split())})/[a-z-]+")
 
 
 def codes_of_the_source() -> dict[str, str]:
