@@ -103,7 +103,7 @@ def _login_form(fields: Fields, onward: str) -> str:
         + '<label for="password">Password</label><input id="password" name="password" '
         'type="password" autocomplete="current-password">'
         + code
-        + '<button type="submit">Sign in</button><p class="hint"></p><div class="two">'
+        + '<button type="submit">Sign in</button><p class="lead"></p><div class="two">'
         '<button class="quiet" name="how" value="link" type="submit">Send login link</button>'
         '<button class="quiet" name="how" value="reset" type="submit">Forgot password?</button>'
         "</div>"
