@@ -73,10 +73,20 @@ class Delivery:
             if collection in (OUTBOX, "*"):
                 self._woken.set()
 
-        if outbox.environment_id not in self._outboxes:
+        held = self._outboxes.get(outbox.environment_id)
+        if held is None or held.store is not outbox.store:
             outbox.store.listen(changed)
         self._outboxes[outbox.environment_id] = outbox
         self._woken.set()
+
+    async def is_busy(self, environment_id: str) -> bool:
+        """Whether mails of the environment are still to be sent."""
+        outbox = self._outboxes.get(environment_id)
+        return not self.captures and outbox is not None and await outbox.next_due() is not None
+
+    def detach(self, environment_id: str) -> None:
+        """The environment is closed; it is attached again when it is opened."""
+        self._outboxes.pop(environment_id, None)
 
     def wake(self) -> None:
         """There is something to send."""

@@ -39,7 +39,7 @@ class Subject:
 
     event: str
     collections: tuple[str, ...]
-    """A write to one of them is the change; a name that ends in `_` stands for all that begin so."""
+    """A write to one of them is the change; `tbl_` stands for all names that begin so."""
     type: str
     home: str | None = None
     """The collection that holds the target, where that is none of the watched ones."""
@@ -65,6 +65,8 @@ class Report:
     place: Place
     target_id: str | None = None
     """As the request names it; what is made has its own."""
+    target: Target | None = None
+    """What every change is said of, whatever document it is in."""
 
 
 _current: ContextVar[Report | None] = ContextVar("report", default=None)
@@ -180,6 +182,8 @@ class RecordingStore:
         id: str | None,
     ) -> Target:
         subject = report.subject
+        if report.target is not None:
+            return report.target
         if subject.home is not None and report.target_id is not None:
             id = report.target_id
             document = await self._document(subject.home, id)
