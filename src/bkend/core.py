@@ -54,6 +54,9 @@ from bkend.store import Database, Store
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
+from bkend.tenants import collections as tenant_collections
+from bkend.tenants.parts import SERVER, Parts
+from bkend.tenants.service import Tenants
 from bkend.users.service import Users
 from bkend.users.uploads import UploadSigner
 
@@ -81,6 +84,7 @@ class Core:
     database: Database
     keys: Keys
     members: Members
+    tenants: Tenants
     hierarchy: Hierarchy
     projects: Projects
     environments: Environments[EnvironmentServices]
@@ -197,20 +201,27 @@ async def open_core(
                 ),
             )
 
-        keys = Keys(database.control, clock)
+        keys, members = Keys(database.control, clock), Members(database.control)
+        base, server_mail = (
+            server_address(settings),
+            Mail(database.control, SERVER, clock, delivery),
+        )
+        delivery.attach(server_mail.outbox)
+        own = Parts.on(database.control, clock, hasher, sealer, server_mail, base, settings.signup)
         yield Core(
             settings=settings,
             clock=clock,
             database=database,
             keys=keys,
-            members=Members(database.control),
+            members=members,
+            tenants=Tenants.on(own, database.control, clock, keys, members, server_mail, base),
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(database.control, clock),
             environments=Environments(database, build),
             delivery=delivery,
             secrets=secrets,
             master_secrets=master_secrets,
-            sealed=SealedValues(database, sealer, SEALED_FIELDS),
+            sealed=SealedValues(database, sealer, SEALED_FIELDS, tenant_collections.SEALED),
             states=states,
             objects=objects,
             uploads=uploads,

@@ -62,7 +62,9 @@ async def _prepare(settings: Settings) -> None:
 async def _greet(core: Core) -> None:
     known = await core.keys.list()
     made = await core.hierarchy.bootstrap()
-    _announce(core, made, first=not known)
+    setup = core.tenants.setup
+    token = await setup.new_token() if await setup.required() else None
+    _announce(core, made, first=not known, setup_token=token)
 
 
 async def _serve(settings: Settings, address: str, parent: Connection | None = None) -> None:
@@ -107,6 +109,10 @@ async def _keep_house(core: Core) -> None:
             await core.environments.open_all()  # what nobody calls has deleted users too
         except StoreError as error:
             log.warning("housekeeping failed", reason=str(error))
+        try:
+            await core.tenants.sweep()
+        except StoreError as error:
+            log.warning("housekeeping failed", reason=str(error))
         for services in core.environments.opened():
             try:
                 await services.auth.sweep()
@@ -141,7 +147,18 @@ def _listening_address(settings: Settings) -> str:
     return str(address[0])
 
 
-def _announce(core: Core, made: Bootstrap, *, first: bool) -> None:
+def _console(base: str, setup_token: str | None) -> list[str]:
+    """Where the console is; while nobody has an account, the link that makes the first one."""
+    lines = [f"  Console          {base}/console/"]
+    if setup_token is not None:
+        lines += [
+            f"  Set up           {base}/console/setup?token={setup_token}",
+            "                   (for the first account; good until the next start)",
+        ]
+    return lines
+
+
+def _announce(core: Core, made: Bootstrap, *, first: bool, setup_token: str | None) -> None:
     """What a person needs next, on stdout."""
     settings = core.settings
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
@@ -150,7 +167,7 @@ def _announce(core: Core, made: Bootstrap, *, first: bool) -> None:
     lines = [
         "",
         f"  API base         {base}",
-        f"  Console          {base}/console/",
+        *_console(base, setup_token),
         f"  Guide            {base}/docs/guides/integrate",
         f"  Publishable key  {made.publishable_key}",
     ]

@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     download_url_seconds: int = Field(default=3600, ge=60, le=86_400)
     workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: str = ""
+    signup: Literal["closed", "invite", "open"] = "invite"
+    setup_token_required: Literal["off", "on"] = "off"  # noqa: S105  a switch
 
     @property
     def is_embedded(self) -> bool:
@@ -113,6 +115,11 @@ class Settings(BaseSettings):
         if isinstance(value, bool):
             raise ValueError("is true or false where a text or number is needed")
         return value
+
+    @field_validator("setup_token_required", mode="before")
+    @classmethod
+    def _switch(cls, value: Any) -> Any:
+        return {"0": "off", "1": "on", 0: "off", 1: "on"}.get(value, value)
 
     @field_validator("data", mode="before")
     @classmethod

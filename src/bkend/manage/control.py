@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from bkend.store import Collection, Index, Store
+from bkend.tenants import collections as tenant_collections
 
 ORGANIZATIONS = "organizations"
 PROJECTS = "projects"
@@ -36,6 +37,7 @@ COLLECTIONS = (
             Index("hash", (("hash", 1),), unique=True),
             Index("environment", (("environmentId", 1), ("createdAt", 1))),
             Index("organization", (("organizationId", 1), ("createdAt", 1))),
+            Index("creator", (("createdBy", 1), ("createdAt", 1))),
         ),
     ),
     Collection(
@@ -70,6 +72,7 @@ COLLECTIONS = (
             Index("environment", (("environmentId", 1),)),
         ),
     ),
+    *tenant_collections.COLLECTIONS,
 )
 
 

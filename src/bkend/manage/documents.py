@@ -64,7 +64,7 @@ class Checks:
             raise InvalidParameters(self.details[0]["message"], details=self.details)
 
 
-def slug_of(name: str, otherwise: str) -> str:
+def slug_of(name: str, otherwise: str = "org") -> str:
     """A slug made of a name; `otherwise` completes what is too short."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50].strip("-")
     return slug if SLUG.match(slug) else f"{slug or otherwise}-{otherwise}"[:50]

@@ -1,0 +1,82 @@
+"""The accounts of tenants, all parts together: once per server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bkend.clock import Clock
+from bkend.mail.service import Mail
+from bkend.manage.keys import Keys
+from bkend.manage.members import Members
+from bkend.store import Store
+from bkend.tenants.accounts import Accounts
+from bkend.tenants.devices import Devices
+from bkend.tenants.events import LoginEvents
+from bkend.tenants.own import OwnAccount
+from bkend.tenants.parts import Parts
+from bkend.tenants.recovery import Recovery
+from bkend.tenants.sessions import Sessions
+from bkend.tenants.setup import Setup
+from bkend.tenants.signing_in import SigningIn
+from bkend.tenants.signing_up import SigningUp
+from bkend.tenants.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Tenants:
+    """What the session and account calls of the management API are answered by."""
+
+    parts: Parts
+    accounts: Accounts
+    sessions: Sessions
+    events: LoginEvents
+    setup: Setup
+    signing_in: SigningIn
+    signing_up: SigningUp
+    recovery: Recovery
+    own: OwnAccount
+    tokens: Tokens
+    devices: Devices
+    mail: Mail
+    """Mails of the server itself."""
+
+    @classmethod
+    def on(
+        cls,
+        parts: Parts,
+        store: Store,
+        clock: Clock,
+        keys: Keys,
+        members: Members,
+        mail: Mail,
+        base: str,
+    ) -> Tenants:
+        """All parts on the control store; `base` is this server's address."""
+        tokens = Tokens(store, keys, members, clock)
+        return cls(
+            parts=parts,
+            accounts=parts.accounts,
+            sessions=parts.sessions,
+            events=parts.events,
+            setup=Setup(parts, keys),
+            signing_in=SigningIn(parts, tokens),
+            signing_up=SigningUp(parts),
+            recovery=Recovery(parts, tokens),
+            own=OwnAccount(parts, tokens),
+            tokens=tokens,
+            devices=Devices(parts, tokens, base),
+            mail=mail,
+        )
+
+    async def sweep(self) -> None:
+        """Remove what time has ended."""
+        parts = self.parts
+        await parts.store.commit(
+            [
+                parts.buckets.drop_expired(),
+                parts.sessions.drop_expired(),
+                parts.links.drop_expired(),
+                self.devices.drop_expired(),
+                parts.events.drop_old(),
+            ]
+        )
