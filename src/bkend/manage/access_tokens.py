@@ -90,8 +90,7 @@ class AccessTokens:
     async def _shown(self, documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         authors = await self._accounts.of(one["createdBy"] for one in documents)
         return [
-            self._keys.shown(one)
-            | {"createdByName": authors.get(one["createdBy"], {}).get("name")}
+            self._keys.shown(one) | {"createdByName": authors.get(one["createdBy"], {}).get("name")}
             for one in documents
         ]
 
@@ -140,7 +139,9 @@ class AccessTokens:
                 value=value,
                 created_by=actor.account_id,
             )
-            said = self._entry("access_token_created", actor, new.operation.fields, new.operation.id)
+            said = self._entry(
+                "access_token_created", actor, new.operation.fields, new.operation.id
+            )
             made = await self._keys.store_new(new, said)
         except KeyFormat as problem:
             raise TokenInvalidFormat(str(problem)) from None
@@ -197,7 +198,11 @@ class AccessTokens:
         place = Place(
             document["organizationId"], document.get("projectId"), document.get("environment")
         )
-        metadata = {"type": document["type"], "maskedKey": document["maskedKey"], **(metadata or {})}
+        metadata = {
+            "type": document["type"],
+            "maskedKey": document["maskedKey"],
+            **(metadata or {}),
+        }
         target = Target("access_token", id, document["name"])
         return entry(event, actor, place, target, self._clock.now_ms(), metadata)
 

@@ -101,9 +101,7 @@ class EnvironmentRecords:
         if not isinstance(name, str) or not ENVIRONMENT_NAME.match(name):
             message = "environment is a letter, then up to 29 of a-z, 0-9 and -"
             checks.note("environment", "pattern", message)
-        kind = (
-            None if kind is None else checks.choice("environmentType", kind, ENVIRONMENT_TYPES)
-        )
+        kind = None if kind is None else checks.choice("environmentType", kind, ENVIRONMENT_TYPES)
         checks.done()
         now, id = self._clock.now_ms(), prefixed("env")
         place = Place(project["organizationId"], project["id"], name)
@@ -150,9 +148,7 @@ class EnvironmentRecords:
             ),
         ]
         if self._quotas.environments is not None:
-            operations.insert(
-                0, Check(ENVIRONMENTS, of_it, at_most=self._quotas.environments - 1)
-            )
+            operations.insert(0, Check(ENVIRONMENTS, of_it, at_most=self._quotas.environments - 1))
         try:
             results = await self._store.commit(operations)
         except Duplicate:

@@ -235,4 +235,3 @@ def _check_names(organization: str | None, project: str | None, environment: str
         raise HierarchyProblem(
             f"{environment!r} cannot be an environment name: a letter, then up to 29 of a-z, 0-9, -"
         )
-

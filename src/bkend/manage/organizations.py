@@ -130,7 +130,9 @@ class Organizations:
         fields, given = _new(body)
         for number in range(1, _MOST_NUMBERED):
             try:
-                return await self._create({**fields, "slug": numbered(fields["slug"], number)}, actor)
+                return await self._create(
+                    {**fields, "slug": numbered(fields["slug"], number)}, actor
+                )
             except OrganizationSlugTaken:
                 if given:
                     raise

@@ -198,4 +198,3 @@ class RecordingStore:
             return None
         found: dict[str, Any] | None = None if body is None else orjson.loads(body)
         return found
-

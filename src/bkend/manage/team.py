@@ -108,7 +108,9 @@ class Team:
                 updated_at=now,
                 guard=Equals(("role",), member["role"]),
             )
-            await self._commit([change, await self._said("member_role_updated", member, actor, metadata)])
+            await self._commit(
+                [change, await self._said("member_role_updated", member, actor, metadata)]
+            )
         return await self.get(organization_id, member["id"], actor.account_id)
 
     async def remove(self, organization_id: str, id: str, actor: Actor, own_role: str) -> str:
@@ -195,4 +197,3 @@ def _shape(member: Mapping[str, Any], account: Mapping[str, Any], viewer: str) -
         "createdAt": member["createdAt"],
         "updatedAt": member["updatedAt"],
     }
-
