@@ -58,6 +58,7 @@ from bkend.objects import collections as object_collections
 from bkend.objects.interface import Objects
 from bkend.objects.opening import check_objects, close_objects, open_objects
 from bkend.provisioning import Provisioning
+from bkend.purging import Purging
 from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
 from bkend.sealing import Sealer
@@ -111,6 +112,7 @@ class Core:
     projects: Projects
     environment_records: EnvironmentRecords
     provisioning: Provisioning
+    purging: Purging
     environments: Environments[EnvironmentServices]
     delivery: Delivery
     secrets: Rings
@@ -202,6 +204,7 @@ async def open_core(
             ]
             if missing:
                 await store.define(*missing)
+            await relay.take(store)
             tables = Tables(store, clock)
             mail = Mail(store, state, clock, delivery)
             delivery.attach(mail.outbox)
@@ -237,6 +240,8 @@ async def open_core(
             closed=delivery.detach,
         )
         records, places = EnvironmentRecords(control, clock, keys, quotas), Places(control, clock)
+        provisioning = Provisioning(database, records, environments, objects, places, relay)
+        organizations = Organizations(control, members, accounts, clock)
         base, server_mail = (
             server_address(settings),
             Mail(database.control, SERVER, clock, delivery),
@@ -260,7 +265,7 @@ async def open_core(
             keys=keys,
             accounts=accounts,
             members=members,
-            organizations=Organizations(control, members, accounts, clock),
+            organizations=organizations,
             team=Team(control, accounts, clock),
             invitations=invited,
             access_tokens=AccessTokens(control, keys, accounts, clock),
@@ -271,7 +276,10 @@ async def open_core(
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(control, clock, keys, quotas),
             environment_records=records,
-            provisioning=Provisioning(database, records, environments, objects, places, relay),
+            provisioning=provisioning,
+            purging=Purging(
+                control, records, provisioning, organizations, clock, settings.trash_days
+            ),
             environments=environments,
             delivery=delivery,
             secrets=secrets,

@@ -8,14 +8,13 @@ from typing import Any
 import orjson
 import structlog
 
-from bkend.auth.collections import USERS
+from bkend.auth.collections import AUTH_SETTINGS, USERS
+from bkend.auth.social.collections import PROVIDERS
 from bkend.copying import copy_sign_in, copy_tables, copy_templates
 from bkend.environment import Environment, EnvironmentServices
 from bkend.errors import ApiError, NotFound
 from bkend.files.collections import FILES, UPLOADS
 from bkend.files.places import Places
-from bkend.auth.collections import AUTH_SETTINGS
-from bkend.auth.social.collections import PROVIDERS
 from bkend.mail.collections import TEMPLATES
 from bkend.manage.activity import Actor, Place, Target
 from bkend.manage.environment_records import EnvironmentRecords

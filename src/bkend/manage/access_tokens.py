@@ -80,6 +80,16 @@ class AccessTokens:
         [shown] = await self._shown([await self._document(id, belongs_to)])
         return shown
 
+    async def get_one(
+        self, id: str, organization_id: str, project_ids: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        """One token of the organization; of some projects only, if they are named. Raises
+        NotFound."""
+        found = await self.get(id, organizationId=organization_id)
+        if project_ids is not None and found.get("projectId") not in project_ids:
+            raise NotFound(f"There is no key {id[:64]!r}")
+        return found
+
     async def _document(self, id: str, belongs_to: Mapping[str, str]) -> dict[str, Any]:
         body = await self._store.get(KEYS, id)
         document: dict[str, Any] = {} if body is None else orjson.loads(body)

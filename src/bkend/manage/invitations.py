@@ -111,7 +111,7 @@ class Invitations:
         *,
         with_links: bool,
     ) -> tuple[list[dict[str, Any]], int]:
-        """A page of invitations, those that are still open unless a status is named."""
+        """A page of invitations; of one status, if it is named."""
         of_it: Condition = Equals(("organizationId",), organization["id"])
         now = format_time(self._clock.now_ms())
         is_pending = Equals(("status",), "pending")
@@ -293,7 +293,7 @@ class Invitations:
     async def resend(
         self, organization: Mapping[str, Any], id: str, actor: Actor, own_role: str
     ) -> dict[str, Any]:
-        """Another token with a new term; the old one is void. For pending, expired and revoked ones.
+        """Another token with a new term; the old one is void. Pending, expired and revoked ones.
 
         Raises NotFound, RoleNotAllowed, AlreadyMember, InvitationPending.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -83,11 +83,23 @@ class Organizations:
         _require_writable(document, right)
         return role
 
+    async def id_of(self, id_or_slug: str) -> str:
+        """The id of an organization; raises NotFound."""
+        document = await self._named(id_or_slug)
+        if document is None:
+            raise NotFound(f"There is no organization {id_or_slug[:64]!r}")
+        return str(document["id"])
+
     async def _named(self, id_or_slug: str) -> dict[str, Any] | None:
         where = any_of(Equals(("id",), id_or_slug), Equals(("slug",), id_or_slug))
         return await first_of(self._store, ORGANIZATIONS, where)
 
     # -- reading ----------------------------------------------------------------------------
+
+    async def present(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Those of the organizations that are not deleted."""
+        there = all_of(OneOf(("id",), tuple(ids)), Not(Equals(("status",), "deleted")))
+        return tuple(one["id"] for one in await every(self._store, ORGANIZATIONS, there))
 
     async def page(
         self, tenant: Tenant, listing: Listing, *, everybody: bool = False

@@ -8,12 +8,32 @@ from fastapi.responses import Response
 from starlette.routing import Match
 
 from bkend import __version__
-from bkend.http.manage import design, files, mail, projects, providers, records, tables, users
+from bkend.http.manage import (
+    design,
+    environments,
+    files,
+    invitations,
+    keys,
+    mail,
+    members,
+    organizations,
+    projects,
+    providers,
+    records,
+    tables,
+    users,
+)
 from bkend.http.manage.bodies import answer
 from bkend.http.openapi import Route, document
 
 _PARTS = (
+    organizations.router,
+    members.router,
+    invitations.router,
+    invitations.invited,
     projects.router,
+    environments.router,
+    keys.router,
     tables.router,
     design.router,
     records.router,
