@@ -242,10 +242,8 @@ async def open_core(
         records, places = EnvironmentRecords(control, clock, keys, quotas), Places(control, clock)
         provisioning = Provisioning(database, records, environments, objects, places, relay)
         organizations = Organizations(control, members, accounts, clock)
-        base, server_mail = (
-            server_address(settings),
-            Mail(database.control, SERVER, clock, delivery),
-        )
+        server_mail = Mail(control, SERVER, clock, delivery)
+        base = server_address(settings)
         delivery.attach(server_mail.outbox)
         invited = Invitations(control, accounts, sealer, server_mail, base, clock)
         own = Parts.on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from bkend.clock import Clock
 from bkend.mail.service import Mail
@@ -15,11 +16,20 @@ from bkend.tenants.events import LoginEvents
 from bkend.tenants.own import OwnAccount
 from bkend.tenants.parts import Parts
 from bkend.tenants.recovery import Recovery
-from bkend.tenants.sessions import Sessions
+from bkend.tenants.sessions import Session, Sessions
 from bkend.tenants.setup import Setup
 from bkend.tenants.signing_in import SigningIn
 from bkend.tenants.signing_up import SigningUp
 from bkend.tenants.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Somebody with a session."""
+
+    account: dict[str, Any]
+    """As it is stored: `accounts.shape` is what may be shown."""
+    session: Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,14 @@ class Tenants:
             devices=Devices(parts, tokens, base),
             mail=mail,
         )
+
+    async def signed_in(self, cookie: str) -> SignedIn | None:
+        """Who has the session of a cookie: a live one, of an active account."""
+        session = await self.sessions.find(cookie)
+        account = await self.accounts.get(session.account_id) if session else None
+        if session is None or account is None or account["status"] != "active":
+            return None
+        return SignedIn(account, session)
 
     async def sweep(self) -> None:
         """Remove what time has ended."""

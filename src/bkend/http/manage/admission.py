@@ -1,6 +1,7 @@
-"""Who manages what: the token, the project, the environment of a call to `/manage/v1` (51 §4, §7).
+"""Who manages what: the token or session, the project, the environment of a call to `/manage/v1`
+(51 §4, §7).
 
-Nothing of a request is read before its token is known to be good.
+Nothing of a request is read before its token or session is known to be good.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from fastapi import Depends, Request
 from bkend.caller import Caller, managing
 from bkend.core import Core
 from bkend.environment import Environment, EnvironmentServices
-from bkend.errors import NotFound
+from bkend.errors import NotFound, Unauthorized
 from bkend.http.dependencies import exchange_of
+from bkend.http.manage.cookies import cookie_session
 from bkend.http.manage.events import subject_of, target_of
 from bkend.manage.activity import Actor, Place
 from bkend.manage.control import KEYS
 from bkend.manage.recording import Report, begin_report
 from bkend.manage.rights import Right, Tenant, admit_token
 from bkend.tables.models import Table
+from bkend.tenants.errors import SessionRequired
+from bkend.tenants.service import SignedIn
 
 LONGEST_USER_AGENT = 512
 
@@ -68,15 +72,39 @@ def core_of(request: Request) -> Core:
 
 
 async def tenant_of(request: Request) -> Tenant:
-    """The holder of the bearer token; raises Unauthorized."""
+    """The holder of the bearer token, else of the session cookie.
+
+    Raises Unauthorized, CsrfFailed.
+    """
     core = core_of(request)
-    value = exchange_of(request).headers.get("authorization") or ""
-    scheme, _, token = value.partition(" ")
+    value = exchange_of(request).headers.get("authorization")
+    if value is None:
+        found = await cookie_session(request)
+        if found is not None:
+            return Tenant(found.account["id"], None, core.members)
+    scheme, _, token = (value or "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" and token.strip() else None
     tenant = await admit_token(core.keys, core.members, core.clock, given)
+    if tenant.account_id:
+        account = await core.tenants.accounts.get(tenant.account_id)
+        if account is not None and account["status"] != "active":
+            raise Unauthorized("The account that made the management token is disabled")
     if tenant.key is not None and core.keys.due_for_use_mark(tenant.key):
         await core.keys.mark_used(tenant.key)
     return tenant
+
+
+async def session_of(request: Request) -> SignedIn:
+    """Who has signed in with the cookie; raises SessionRequired, CsrfFailed."""
+    found = await cookie_session(request)
+    if found is None or exchange_of(request).headers.get("authorization") is not None:
+        raise SessionRequired
+    return found
+
+
+async def current_session(request: Request) -> SignedIn:
+    """See `session_of`."""
+    return await session_of(request)
 
 
 async def current_core(request: Request) -> Core:
@@ -168,6 +196,7 @@ def room_for(right: Right) -> Callable[..., Coroutine[Any, Any, Room]]:
 
 
 CurrentCore = Annotated[Core, Depends(current_core)]
+CurrentSession = Annotated[SignedIn, Depends(current_session)]
 CurrentTenant = Annotated[Tenant, Depends(current_tenant)]
 Reads: TypeAlias = Annotated[Room, Depends(room_for("table:read"))]
 Creates: TypeAlias = Annotated[Room, Depends(room_for("table:create"))]

@@ -9,7 +9,9 @@ from starlette.routing import Match
 
 from bkend import __version__
 from bkend.http.manage import (
+    account,
     design,
+    device,
     environments,
     files,
     invitations,
@@ -20,6 +22,8 @@ from bkend.http.manage import (
     projects,
     providers,
     records,
+    session,
+    setup,
     tables,
     users,
 )
@@ -31,6 +35,10 @@ _PARTS = (
     members.router,
     invitations.router,
     invitations.invited,
+    setup.router,
+    session.router,
+    account.router,
+    device.router,
     projects.router,
     environments.router,
     keys.router,
