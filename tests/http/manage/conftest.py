@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 import pytest_asyncio
 
 from tests.asgi import Answer, InProcess, in_process
+from tests.engines import ENGINES, new_url
+from tests.http.manage.company import Company, company
 
 BASE = "/manage/v1/projects/app/environments/dev"
 TABLES = f"{BASE}/tables"
@@ -100,3 +103,15 @@ async def make_tenant(opened: InProcess) -> MakeTenant:
         return Tenant(opened, made["key"])
 
     return make
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    return new_url(request.param, request)
+
+
+@pytest_asyncio.fixture
+async def firm(tmp_path: Path, database_url: str | None) -> AsyncIterator[Company]:
+    """A server with people, on each engine."""
+    async with company(tmp_path / "data", database_url) as found:
+        yield found
