@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import orjson
 
-from bkend.ids import uuid7
+from bkend.ids import OrderedIds
 from bkend.manage.control import ACTIVITIES
 from bkend.store import Collection, Insert
 
@@ -71,6 +71,7 @@ COLLECTION = Collection(ACTIVITIES)
 _SECRET = re.compile(r"(?:secret|hash|password|token|digest|codes?|^key|^value)$", re.IGNORECASE)
 _UNSAID = frozenset({"updatedAt", "createdAt", "createdBy", "id", "revision", "emailKey"})
 _LARGEST_VALUE = 8 * 1024
+_ids = OrderedIds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def entry(
         "ip": actor.ip,
         "userAgent": actor.user_agent,
     }
-    return Insert(ACTIVITIES, f"act_{uuid7(now)}", fields, now, now, actor.account_id)
+    return Insert(ACTIVITIES, f"act_{_ids.next(now)}", fields, now, now, actor.account_id)
 
 
 def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -71,6 +71,6 @@ def test_no_role_has_a_right_that_the_table_does_not_know() -> None:
 
 def test_who_invites_changes_and_removes_whom() -> None:
     everybody_else = {"admin", "member", "billing"}
-    assert MAY_INVITE == {"owner": everybody_else, "admin": {"member"}}
-    assert MAY_GIVE == {"owner": everybody_else, "admin": {"member", "billing"}}
-    assert MAY_REMOVE == {"owner": everybody_else, "admin": {"member", "billing"}}
+    assert {"owner": everybody_else, "admin": {"member"}} == MAY_INVITE
+    assert {"owner": everybody_else, "admin": {"member", "billing"}} == MAY_GIVE
+    assert {"owner": everybody_else, "admin": {"member", "billing"}} == MAY_REMOVE
