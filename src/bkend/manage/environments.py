@@ -69,7 +69,7 @@ class _Held(Generic[Services]):
     services: Services
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class OpenEnvironment(Generic[Services]):
     """An environment ready to serve; whoever keeps it keeps it open."""
 

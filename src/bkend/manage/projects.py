@@ -315,7 +315,7 @@ class Projects:
             target = Target("project", id, after["name"])
             difference_of = difference(held, after)
             said = entry("project_updated", actor, place, target, now, difference_of)
-            operations = [change, said] if difference_of["changed"] else [change]
+            operations: list[Operation] = [change, said] if difference_of["changed"] else [change]
             try:
                 [stored, *_] = await self._store.commit(operations)
             except Conflict:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  one line a step reads better
 """Activity: every change is reported, in the commit of the change (51 §3.11)."""
 
 from __future__ import annotations
@@ -272,8 +273,8 @@ async def test_change_and_entry_are_there_together_or_not_at_all(firm: Company) 
     with reporting(Report(subject, actor, Place(firm.organization), "settings")):
         await store.commit([Insert(AUTH_SETTINGS, "x", {"a": 1}, 0, 0)])
         before = await newest(firm)
+        guard = Equals(("a",), 2)
         with pytest.raises(Conflict):
-            guard = Equals(("a",), 2)
             await store.commit([Update(AUTH_SETTINGS, "x", set={"a": 3}, guard=guard)])
     assert await newest(firm) == before
     assert await inner.count(ACTIVITIES) == 0

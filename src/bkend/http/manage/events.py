@@ -98,9 +98,9 @@ def subject_of(request: Request) -> Subject | None:
     return SUBJECTS.get((request.method, path.removeprefix(PREFIX)))
 
 
-def target_of(request: Request) -> str | None:
-    """The id or name of what the path points at."""
+def target_of(request: Request) -> str:
+    """The id or name of what the path points at, or its last word."""
     for name in ("id", "provider", "table"):
         if name in request.path_params:
             return str(request.path_params[name])
-    return None
+    return request.url.path.rpartition("/")[2]

@@ -74,7 +74,7 @@ async def list_projects(
     """The projects of the tenant's organizations, or of the one that `org` names."""
     if org is not None:
         found, _ = await core.organizations.admit(tenant, org, "project:read")
-        organizations = (str(found["id"]),)
+        organizations: tuple[str, ...] = (str(found["id"]),)
     else:
         tenant.require_scope("project:read")
         roles = await tenant.organizations()
