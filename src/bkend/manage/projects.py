@@ -10,7 +10,7 @@ import orjson
 from bkend.clock import Clock
 from bkend.errors import Detail, InvalidParameters, NotFound
 from bkend.ids import prefixed, project_id
-from bkend.manage.activity import Actor, Place, Target, difference, entry
+from bkend.manage.activity import SYSTEM, Actor, Place, Target, difference, entry
 from bkend.manage.control import ENVIRONMENTS, PROJECTS
 from bkend.manage.documents import (
     CLOUDS,
@@ -221,7 +221,7 @@ class Projects:
     # -- changing ---------------------------------------------------------------------------
 
     async def update(
-        self, project: Mapping[str, Any], changes: Mapping[str, Any], actor: Actor
+        self, project: Mapping[str, Any], changes: Mapping[str, Any], actor: Actor = SYSTEM
     ) -> dict[str, Any]:
         """Change name, slug, description, status, settings (merged; null brings a default back).
 

@@ -127,13 +127,14 @@ async def test_ownership_is_handed_on(firm: Company) -> None:
     refused = await owner.refused("POST", f"{ORG}/transfer", {**body, "confirm": "yes"})
     assert refused == (422, "common/confirmation-required")
     stranger = await firm.person("stranger")
-    for account, found in (
+    answers: tuple[tuple[str | None, Any], ...] = (
         (stranger.account_id, (404, "common/not-found")),
         (None, (400, "common/invalid-parameters")),
         (owner.account_id, (400, "common/invalid-parameters")),
-    ):
-        body = {"accountId": account, "confirm": "transfer"}
-        assert await owner.refused("POST", f"{ORG}/transfer", body) == found
+    )
+    for account, found in answers:
+        wrong = {"accountId": account, "confirm": "transfer"}
+        assert await owner.refused("POST", f"{ORG}/transfer", wrong) == found
     body = {"accountId": member.account_id, "confirm": "transfer"}
     shown = await owner.ok("POST", f"{ORG}/transfer", body)
     assert (shown["ownerId"], shown["role"]) == (member.account_id, "admin")

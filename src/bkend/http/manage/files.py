@@ -17,7 +17,7 @@ from bkend.files.callers import RawUrl
 from bkend.files.downloads import download_address
 from bkend.files.receiving import receive_form
 from bkend.http.dependencies import REFUSALS, CurrentExchange
-from bkend.http.manage.admission import CreatesFiles, DeletesFiles, ReadsFiles, Room, UpdatesFiles
+from bkend.http.manage.admission import DeletesFiles, ReadsFiles, Room, UpdatesFiles
 from bkend.http.manage.bodies import (
     Page,
     answer,
@@ -44,7 +44,7 @@ async def list_files(
 
 
 @router.post("", status_code=201, responses={201: {"model": shapes.File}}, openapi_extra=FORM)
-async def upload_file(room: CreatesFiles, raw: RawUrl, exchange: CurrentExchange) -> Response:
+async def upload_file(room: UpdatesFiles, raw: RawUrl, exchange: CurrentExchange) -> Response:
     """Upload and register a file, as a form."""
     made = await receive_form(exchange, room.services.files, _tenant(room))
     return answer(shapes.file(made, raw), 201)

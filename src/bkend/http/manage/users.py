@@ -16,7 +16,7 @@ from bkend.auth.links.shapes import Sent, sent
 from bkend.errors import NotFound
 from bkend.http.base import raw_url
 from bkend.http.dependencies import REFUSALS, CurrentExchange
-from bkend.http.manage.admission import CreatesUsers, DeletesUsers, ReadsUsers, Room, UpdatesUsers
+from bkend.http.manage.admission import DeletesUsers, ReadsUsers, Room, UpdatesUsers
 from bkend.http.manage.bodies import (
     Page,
     answer,
@@ -91,7 +91,7 @@ async def list_users(
     responses={201: {"model": shapes.User}},
     openapi_extra=documented(NewUser),
 )
-async def create_user(room: CreatesUsers, exchange: CurrentExchange) -> Response:
+async def create_user(room: UpdatesUsers, exchange: CurrentExchange) -> Response:
     """Make a user without a password."""
     body = await read_fields(exchange, NewUser)
     made = await room.services.users.create(body.name, body.email, body.role, _roles(room))
