@@ -32,6 +32,7 @@ from bkend.http.application import Application
 from bkend.http.gate import Background, Gate
 from bkend.http.health import health_routes
 from bkend.http.limits import Buckets, parse_rate_limit
+from bkend.http.manage.pages import routes as account_pages
 from bkend.http.manage.router import allowed_methods
 from bkend.http.manage.router import routes as manage_routes
 from bkend.http.metrics import Metrics
@@ -112,6 +113,7 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     app.router.routes.extend(link_pages)
     app.router.routes.extend(client_routes)
     app.router.routes.extend(console_routes)
+    app.router.routes.extend(account_pages)  # last: the console's own take their place
     app.router.routes.extend(docs_routes)
     app.router.routes.extend(raw_routes)
     app.router.routes.extend(health_routes(core, metrics))

@@ -270,7 +270,7 @@ async def open_core(
             activities=Activities(control, clock, settings.activity_days),
             idempotency=Idempotency(control, sealer, clock),
             relay=relay,
-            tenants=Tenants.on(own, database.control, clock, keys, members, server_mail, base),
+            tenants=Tenants.on(own, database.control, clock, keys, members, server_mail),
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(control, clock, keys, quotas),
             environment_records=records,

@@ -317,6 +317,73 @@ FILES = [
     ],
 ]
 
+_MANAGE = "/manage/v1"
+TENANTS = [
+    # the doors, open to everybody: a body that says nothing gets nobody in
+    _entry("GET", f"{_MANAGE}/setup", f"{_MANAGE}/setup", "200"),
+    *[
+        _entry("POST", f"{_MANAGE}{path}", f"{_MANAGE}{path}", "400", {})
+        for path in (
+            "/setup",
+            "/session/signup",
+            "/session/login",
+            "/session/magic-link",
+            "/session/magic-link/confirm",
+            "/session/password/forgot",
+            "/session/password/reset",
+            "/session/verify-email",
+            "/device/token",
+        )
+    ],
+    # what is one's own: nobody here has signed in to the console
+    *[
+        _entry(method, f"{_MANAGE}{path}", f"{_MANAGE}{path}", "401", {})
+        for method, path in (
+            ("GET", "/session"),
+            ("DELETE", "/session"),
+            ("POST", "/session/verify-email/resend"),
+            ("GET", "/account"),
+            ("PATCH", "/account"),
+            ("DELETE", "/account"),
+            ("PUT", "/account/password"),
+            ("POST", "/account/mfa"),
+            ("POST", "/account/mfa/confirm"),
+            ("DELETE", "/account/mfa"),
+            ("GET", "/account/sessions"),
+            ("DELETE", "/account/sessions"),
+            ("GET", "/account/tokens"),
+            ("POST", "/account/tokens"),
+        )
+    ],
+    *[
+        _entry(method, f"{_MANAGE}{path}/{{{name}}}", f"{_MANAGE}{path}/x", "401", {})
+        for method, path, name in (
+            ("DELETE", "/account/sessions", "id"),
+            ("DELETE", "/account/tokens", "id"),
+            ("GET", "/device", "code"),
+            ("POST", "/device", "code"),
+            ("DELETE", "/device", "code"),
+        )
+    ],
+    _entry("POST", f"{_MANAGE}/device/authorize", f"{_MANAGE}/device/authorize", "201", {}),
+    *[
+        _entry(method, f"/console/{word}", f"/console/{word}", status)
+        for word, status in (("setup", "200"), ("login", "200"), ("device", "303"))
+        for method in ("GET", "HEAD")
+    ],
+]
+"""What `tests/tenants` asks in full."""
+LINKS += [
+    _entry(method, f"/console/{word}", f"/console/{word}", "400", {})
+    for word in ("magic", "reset", "verify")
+    for method in ("GET", "HEAD", "POST")
+]
+LINKS += [
+    _entry("POST", "/console/setup", "/console/setup", "400", {}),
+    _entry("POST", "/console/login", "/console/login", "400", {}),
+]
+TENANTS.append(_entry("POST", "/console/device", "/console/device", "303", {}))
+
 _PROJECT = "/manage/v1/projects/{project}"
 _TABLES = f"{_PROJECT}/environments/{{env}}/tables"
 _TABLE = f"{_TABLES}/{{table}}"
@@ -446,6 +513,6 @@ MANAGED.append(
 )
 """What the holder of a link may see: public, and nothing for who has none."""
 
-MATRIX = [*DATA, *FIXED, *INVITATIONS, *LINKS, *USERS, *FILES, *MANAGED]
+MATRIX = [*DATA, *FIXED, *INVITATIONS, *LINKS, *USERS, *FILES, *TENANTS, *MANAGED]
 NOT_ROUTES = {f"{_AUTH}/{{unknown}}", "/v1/{unknown}"}
 """Templates of this file only: paths that no route serves."""

@@ -53,8 +53,13 @@ def test_status_for_every_kind_of_caller(
         elif expected >= 400 and entry.method != "HEAD":
             code = answer.json()["code"]
             refusal(answer, found[name], code)
-            if entry.route.startswith("/manage/") and expected == 401:
-                assert code == "auth/unauthorized"
+            if entry.route.startswith("/manage/"):
+                unsaid = {
+                    401: "auth/unauthorized",
+                    400: "common/invalid-parameters",
+                    404: "common/not-found",
+                }
+                assert code == unsaid[expected]
             elif name in CODES and expected == 401:
                 assert code == CODES[name]
     assert found == {name: status for name, status in statuses.items() if status}

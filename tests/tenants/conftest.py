@@ -163,7 +163,7 @@ class Server:
         """The token in the link of the newest mail."""
         [newest, *_] = await self.mails()
         [link] = [link for link in newest["links"] if "token=" in link][:1]
-        return parse_qs(urlsplit(link).query)["token"][0]
+        return str(parse_qs(urlsplit(link).query)["token"][0])
 
     def let(self, mode: str, *invited: str) -> None:
         """Who may sign up from now on: the mode, and addresses invited with the token `inv`."""

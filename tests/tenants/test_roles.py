@@ -130,6 +130,12 @@ async def test_a_token_of_the_command_line_keeps_its_role(server: Server) -> Non
     )
 
 
+async def test_a_token_ends_itself(server: Server, ada: str) -> None:
+    token, program = await token_of(server, await server.signed_in()), server.browser()
+    assert (await program.call("DELETE", "/session", **token)).json()["deleted"] is True
+    assert await program.refused("GET", "/session", **token) == (401, "auth/unauthorized")
+
+
 async def test_a_token_changes_no_account(server: Server, ada: str) -> None:
     token = await token_of(server, await server.signed_in())
     program = server.browser()
@@ -142,7 +148,6 @@ async def test_a_token_changes_no_account(server: Server, ada: str) -> None:
         ("POST", "/account/tokens"),
         ("GET", "/account/tokens"),
         ("GET", "/account/sessions"),
-        ("DELETE", "/session"),
         ("POST", "/device/ABCDEFGH"),
     ):
         found = await program.refused(method, path, {"name": "Eve"}, **token)

@@ -46,19 +46,21 @@ _EARLY_MS = 500
 class Devices:
     """Codes of programs that wait to be let in."""
 
-    def __init__(self, parts: Parts, tokens: Tokens, base: str) -> None:
+    def __init__(self, parts: Parts, tokens: Tokens) -> None:
         self._parts = parts
         self._tokens = tokens
-        self._base = base
 
-    async def authorize(self, name: str, client: Client) -> dict[str, Any]:
-        """Begin: `{deviceCode, userCode, verificationUri, verificationUriComplete, expiresIn,
-        interval}`, the last two in seconds. Raises TooManyAttempts."""
+    async def authorize(self, name: str, client: Client, base: str) -> dict[str, Any]:
+        """Begin, at a server whose address is `base`: `{deviceCode, userCode, verificationUri,
+        verificationUriComplete, expiresIn, interval}`, the last two in seconds.
+
+        Raises TooManyAttempts.
+        """
         parts = self._parts
         await parts.buckets.take(DEVICES, origin(client.ip_address))
         secret, now = secrets.token_urlsafe(32), parts.clock.now_ms()
         name = " ".join(c for c in name.split() if c.isprintable())[:_LONGEST_NAME]
-        page = f"{self._base}/console/device"
+        page = f"{base}/console/device"
         while True:
             code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
             fields = {

@@ -59,9 +59,8 @@ class Tenants:
         keys: Keys,
         members: Members,
         mail: Mail,
-        base: str,
     ) -> Tenants:
-        """All parts on the control store; `base` is this server's address."""
+        """All parts on the control store."""
         tokens = Tokens(store, keys, members, clock)
         return cls(
             parts=parts,
@@ -74,7 +73,7 @@ class Tenants:
             recovery=Recovery(parts, tokens),
             own=OwnAccount(parts, tokens),
             tokens=tokens,
-            devices=Devices(parts, tokens, base),
+            devices=Devices(parts, tokens),
             mail=mail,
         )
 

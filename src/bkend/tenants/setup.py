@@ -168,7 +168,7 @@ class Setup:
 
     async def _is_token(self, token: str) -> bool:
         body = await self._parts.store.get(TENANT_LINKS, _SLOT)
-        return bool(body) and hmac.compare_digest(decode(body)["digest"], digest(token))
+        return body is not None and hmac.compare_digest(decode(body)["digest"], digest(token))
 
     async def _account(self, person: Person) -> tuple[str, dict[str, Any]]:
         address, name = checked_email(person.email), checked_name(person.name)

@@ -11,7 +11,7 @@ import orjson
 
 from bkend.clock import Clock
 from bkend.errors import Forbidden, NotFound
-from bkend.manage.control import KEYS, PROJECTS
+from bkend.manage.control import KEYS, ORGANIZATIONS, PROJECTS
 from bkend.manage.keys import KeyProblem, Keys
 from bkend.manage.members import Members
 from bkend.store import (
@@ -61,6 +61,15 @@ class Tokens:
             raise Forbidden(role, "tokens of one's own")
         return id
 
+    async def choices(self, account_id: str) -> dict[str, str]:
+        """The names, by id, of the organizations that tokens of the account may be for."""
+        roles = await self._members.of_account(account_id)
+        ids = tuple(id for id, role in roles.items() if role != "billing")
+        page = await self._store.find(
+            Find(ORGANIZATIONS, OneOf(("id",), ids), descending=False, limit=_AT_ONCE)
+        )
+        return {found["id"]: found["name"] for found in orjson.loads(page.items)}
+
     async def create(
         self,
         account: Mapping[str, Any],
@@ -93,15 +102,6 @@ class Tokens:
             raise invalid("token", "type", f"cannot be made: {problem}") from None
         return _shown(made, account)
 
-    async def list(
-        self, account: Mapping[str, Any], offset: int, limit: int
-    ) -> tuple[list[dict[str, Any]], int]:
-        """The account's tokens, the newest first, without their values; and their number."""
-        page = await self._store.find(Find(KEYS, _of(account["id"]), offset=offset, limit=limit))
-        return [
-            _shown(self._keys.shown(document), account) for document in orjson.loads(page.items)
-        ], page.total
-
     async def revoke(self, account_id: str, id: str) -> None:
         """Refuse one of the account's tokens from now on; raises NotFound."""
         mine = all_of(_of(account_id), Equals(("revokedAt",), None))
@@ -120,6 +120,15 @@ class Tokens:
             found += [self._revoking(document["id"], None) for document in documents]
             if not documents or len(found) >= page.total:
                 return found
+
+    async def list(
+        self, account: Mapping[str, Any], offset: int, limit: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """The account's tokens, the newest first, without their values; and their number."""
+        page = await self._store.find(Find(KEYS, _of(account["id"]), offset=offset, limit=limit))
+        return [
+            _shown(self._keys.shown(document), account) for document in orjson.loads(page.items)
+        ], page.total
 
     def _revoking(self, id: str, guard: Condition | None) -> Operation:
         now = self._clock.now_ms()

@@ -11,6 +11,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from bkend.manage.members import new_member
 from tests.asgi import Answer, InProcess, in_process
 from tests.engines import ENGINES, new_url
 from tests.http.manage.company import Company, company
@@ -99,6 +100,10 @@ async def make_tenant(opened: InProcess) -> MakeTenant:
 
     async def make(**options: Any) -> Tenant:
         options = {"role": "owner", "organization_id": opened.made.organization_id} | options
+        author = options.get("created_by")
+        if author:
+            joining = new_member(options["organization_id"], author, options["role"], 0)
+            await opened.core.database.control.commit([joining])
         made = await opened.core.keys.create(type="bearer", name="test", **options)
         return Tenant(opened, made["key"])
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from bkend.http.base import base_url
 from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange
 from bkend.http.manage import account_bodies as bodies
 from bkend.http.manage.admission import CurrentCore, CurrentSession
@@ -18,11 +19,13 @@ router = APIRouter(
 
 @router.post("/authorize", openapi_extra=documented(bodies.NewDevice))
 async def authorize(
-    core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
+    request: Request, core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
 ) -> Response:
     """Begin: a code to show to the person, and one to ask with."""
     body = await read_optional_body(exchange, bodies.NewDevice)
-    return answer(await core.tenants.devices.authorize(body.name or "", client), 201)
+    return answer(
+        await core.tenants.devices.authorize(body.name or "", client, base_url(request)), 201
+    )
 
 
 @router.post("/token", openapi_extra=documented(bodies.DeviceCode))

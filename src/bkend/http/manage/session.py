@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from bkend.core import Core
 from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange
 from bkend.http.manage import account_bodies as bodies
-from bkend.http.manage.admission import CurrentCore, CurrentSession, tenant_of
+from bkend.http.manage.admission import CurrentCore, CurrentSession, session_of, tenant_of
 from bkend.http.manage.bodies import answer, documented, read_body
 from bkend.http.manage.cookies import (
     cookie_session,
@@ -129,8 +129,13 @@ async def get_session(request: Request, core: CurrentCore) -> Response:
 
 
 @router.delete("")
-async def log_out(request: Request, core: CurrentCore, found: CurrentSession) -> Response:
-    """End this session."""
+async def log_out(request: Request, core: CurrentCore) -> Response:
+    """End this session; with a management token, revoke that token."""
+    tenant = await tenant_of(request)
+    if tenant.key is not None:
+        await core.keys.revoke(tenant.key.id)
+        return answer({"deleted": True, "id": tenant.key.id})
+    found = await session_of(request)
     await core.tenants.sessions.end(found.account["id"], found.session.id)
     return without_session(answer({"deleted": True, "id": found.session.id}), request)
 
