@@ -10,7 +10,7 @@ import orjson
 from bkend.auth.emails import normalise_email
 from bkend.auth.errors import InvalidEmail
 from bkend.clock import Clock
-from bkend.errors import Forbidden, InvalidParameters, NotFound
+from bkend.errors import Forbidden, InvalidParameters, NotFound, TokenScopeInsufficient
 from bkend.ids import prefixed
 from bkend.manage.accounts import AccountNames
 from bkend.manage.activity import Actor, Place, Target, difference, entry
@@ -40,6 +40,7 @@ from bkend.store.documents import format_time
 
 _MOST_NUMBERED = 50
 _SORTS = ("name", "slug", "createdAt", "updatedAt")
+_LOOKING = frozenset({"organization:read", "member:read", "access-token:read", "project:read"})
 _IN_SUSPENSION: frozenset[str] = frozenset({"organization:leave", "organization:delete"})
 
 
@@ -71,6 +72,7 @@ class Organizations:
             role = await tenant.require(right, document["id"])
         except NotFound:
             raise NotFound(f"There is no organization {id_or_slug[:64]!r}") from None
+        require_whole(tenant, right)
         _require_writable(document, right)
         return document, role
 
@@ -290,6 +292,13 @@ class Organizations:
     ) -> Insert:
         target = Target("organization", id, document["name"])
         return entry(event, actor, Place(id), target, now, metadata)
+
+
+def require_whole(tenant: Tenant, right: str) -> None:
+    """Raises TokenScopeInsufficient for a token of some projects only, which looks at the
+    organization at most."""
+    if tenant.key is not None and tenant.key.project_ids is not None and right not in _LOOKING:
+        raise TokenScopeInsufficient(right)
 
 
 def revoked(keys: list[dict[str, Any]], now: int) -> list[Operation]:

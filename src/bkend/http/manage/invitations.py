@@ -13,6 +13,8 @@ from bkend.http.manage.admission import CurrentCore, CurrentTenant, actor_of
 from bkend.http.manage.bodies import Body, answer, documented, read_body
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.lists import Listed, Lowered
+from bkend.manage.organizations import require_whole
+from bkend.manage.rights import Tenant
 
 router = APIRouter(
     prefix="/manage/v1/organizations/{org}/invitations",
@@ -100,6 +102,7 @@ async def accept_invitation(
     token: str, tenant: CurrentTenant, core: CurrentCore, request: Request
 ) -> Response:
     """Become a member, signed in with the invited address."""
+    _require_oneself(tenant)
     return answer(await core.invitations.accept(token, await actor_of(request, tenant)))
 
 
@@ -108,8 +111,15 @@ async def decline_invitation(
     token: str, tenant: CurrentTenant, core: CurrentCore, request: Request
 ) -> Response:
     """Refuse it."""
+    _require_oneself(tenant)
     await core.invitations.decline(token, await actor_of(request, tenant))
     return answer({"declined": True})
+
+
+def _require_oneself(tenant: Tenant) -> None:
+    """An invitation is answered by a person, or with a token that may do all the person may."""
+    tenant.require_scope("invitation:accept")
+    require_whole(tenant, "invitation:accept")
 
 
 def _sees_links(role: str) -> bool:

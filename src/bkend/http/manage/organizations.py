@@ -25,6 +25,7 @@ from bkend.http.manage.lists import Listed, Lowered
 from bkend.inventory import statistics, total
 from bkend.manage.control import MEMBERS
 from bkend.manage.listing import every
+from bkend.manage.organizations import require_whole
 from bkend.store import Equals
 
 router = APIRouter(
@@ -79,6 +80,7 @@ async def create_organization(
 ) -> Response:
     """An organization whose Owner is the caller's account."""
     tenant.require_scope("organization:create")
+    require_whole(tenant, "organization:create")
     if not tenant.account_id:
         raise Forbidden("token", "organization:create: an account must own it")
     body = await read_body(exchange, NewOrganization)
@@ -208,6 +210,7 @@ async def leave(
     """Be no member any more; `confirm` is `leave`."""
     found, _ = await core.organizations.admit(tenant, org, "organization:read")
     tenant.require_scope("organization:leave")
+    require_whole(tenant, "organization:leave")
     require_confirmation(await read_confirmation(exchange, confirm), "leave")
     await core.team.leave(found["id"], await actor_of(request, tenant))
     return answer({"deleted": True, "id": found["id"]})
