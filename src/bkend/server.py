@@ -112,6 +112,8 @@ async def _keep_house(core: Core) -> None:
         await _attempt(services.links.sweep())
         await _attempt(services.users.sweep())
         await _attempt(services.files.sweep())
+        await _attempt(services.mail.outbox.sweep())
+        await _attempt(services.mail.outbox.trim())
 
     await asyncio.sleep(_FIRST_HOUSEKEEPING_SECONDS)
     while True:

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     download_url_seconds: int = Field(default=3600, ge=60, le=86_400)
     workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: str = ""
-    open_environments: int = Field(default=256, ge=1, le=100_000)
+    open_environments: int = Field(default=128, ge=1, le=100_000)
     trash_days: int = Field(default=7, ge=0, le=3650)
     activity_days: int = Field(default=365, ge=1, le=3650)
     max_projects: int | None = Field(default=None, ge=1, le=1_000_000)

@@ -93,11 +93,11 @@ class Delivery:
         self._woken.set()
 
     def start(self, open_environments: Callable[[], Awaitable[None]]) -> None:
-        """Begin; mails that an earlier process left are found by opening every environment."""
-        self._tasks = [
-            asyncio.create_task(self._run()),
-            asyncio.create_task(_find(open_environments)),
-        ]
+        """Begin; mails that an earlier process left to be sent are found by opening every
+        environment."""
+        self._tasks = [asyncio.create_task(self._run())]
+        if not self.captures:
+            self._tasks.append(asyncio.create_task(_find(open_environments)))
 
     async def stop(self) -> None:
         """Finish what is being sent, for a few seconds at most."""
@@ -105,11 +105,12 @@ class Delivery:
         self._woken.set()
         if not self._tasks:
             return
-        run, find = self._tasks
-        find.cancel()
+        run, *find = self._tasks
+        for task in find:
+            task.cancel()
         await asyncio.wait([run], timeout=_STOP_SECONDS)
         run.cancel()
-        await asyncio.gather(run, find, return_exceptions=True)
+        await asyncio.gather(run, *find, return_exceptions=True)
         self._tasks = []
 
     async def _run(self) -> None:

@@ -17,6 +17,7 @@ from bkend.store import Database, Find, Store, StoreError
 
 Visibility: TypeAlias = Literal["public", "private", "protected", "shared"]
 _PAGE = 100
+_PAUSE_SECONDS = 0.01
 Services = TypeVar("Services")
 
 
@@ -90,7 +91,7 @@ class Environments(Generic[Services]):
         database: Database,
         build: Callable[[EnvironmentState, Store], Awaitable[Services]],
         *,
-        limit: int = 256,
+        limit: int = 128,
         wrap: Callable[[Store], Store] = lambda store: store,
         is_busy: Callable[[str], Awaitable[bool]] = _never,
         closed: Callable[[str], None] = lambda id: None,
@@ -127,7 +128,7 @@ class Environments(Generic[Services]):
 
     async def each(self, work: Callable[[Services], Awaitable[None]]) -> None:
         """Do the work in every environment that there is, also in those that nobody calls: they
-        are opened for it, a few at a time.
+        are opened for it, one after the other, with pauses for those who wait for an answer.
 
         Raises StoreError of one that cannot be opened, after all others were.
         """
@@ -135,6 +136,7 @@ class Environments(Generic[Services]):
         everything = Find(ENVIRONMENTS, limit=_PAGE, descending=False)
         while items := orjson.loads((await self._database.control.find(everything)).items):
             for document in items:
+                was_open = document["id"] in self._built
                 try:
                     found = await self.get(document["id"])
                 except StoreError as error:
@@ -142,6 +144,8 @@ class Environments(Generic[Services]):
                     continue
                 if found is not None:
                     await work(found.services)
+                if not was_open:
+                    await asyncio.sleep(_PAUSE_SECONDS)
             everything = replace(everything, offset=everything.offset + _PAGE)
         if problem is not None:
             raise problem
