@@ -7,8 +7,10 @@ import gc
 import signal
 import socket
 import sys
+from collections.abc import Coroutine
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import Any
 
 import structlog
 import uvloop
@@ -17,6 +19,7 @@ from granian.server.embed import Server
 
 from bkend.app import build_app
 from bkend.core import Core, open_core
+from bkend.environment import EnvironmentServices
 from bkend.http.scheduling import answer_at_once
 from bkend.logs import configure_logs
 from bkend.manage.hierarchy import Bootstrap
@@ -103,29 +106,33 @@ async def _serve(settings: Settings, address: str, parent: Connection | None = N
 async def _keep_house(core: Core) -> None:
     """Soon after the start, and then now and then, remove what time has ended; a failure is logged
     and tried again later."""
+
+    async def sweep(services: EnvironmentServices) -> None:
+        await _attempt(services.auth.sweep())
+        await _attempt(services.links.sweep())
+        await _attempt(services.users.sweep())
+        await _attempt(services.files.sweep())
+        await _attempt(services.mail.outbox.sweep())
+        await _attempt(services.mail.outbox.trim())
+
     await asyncio.sleep(_FIRST_HOUSEKEEPING_SECONDS)
     while True:
-        try:
-            await core.environments.open_all()  # what nobody calls has deleted users too
-        except StoreError as error:
-            log.warning("housekeeping failed", reason=str(error))
-        try:
-            await core.tenants.sweep()
-        except StoreError as error:
-            log.warning("housekeeping failed", reason=str(error))
-        for services in core.environments.opened():
-            try:
-                await services.auth.sweep()
-                await services.links.sweep()
-                await services.users.sweep()
-                await services.files.sweep()
-            except StoreError as error:
-                log.warning("housekeeping failed", reason=str(error))
+        await _attempt(core.purging.finish())
+        await _attempt(core.environments.each(sweep))  # what nobody calls has deleted users too
+        for work in (core.tenants, core.activities, core.access_tokens, core.idempotency):
+            await _attempt(work.sweep())
         try:
             await core.finish_rotation()
         except (StoreError, OSError) as error:
             log.warning("old master secrets are kept for now", reason=str(error))
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+
+
+async def _attempt(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except StoreError as error:
+        log.warning("housekeeping failed", reason=str(error))
 
 
 def _listening_address(settings: Settings) -> str:

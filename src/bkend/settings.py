@@ -50,6 +50,12 @@ _RANGES = {
     "database_pool": " from 1 to 1000",
     "record_cache_mb": " from 0 to 100000",
     "download_url_seconds": " from 60 to 86400",
+    "open_environments": " from 1 to 100000",
+    "trash_days": " from 0 to 3650",
+    "activity_days": " from 1 to 3650",
+    "max_projects": " from 1 to 1000000",
+    "max_environments": " from 1 to 1000000",
+    "max_origins": " from 1 to 1000",
 }
 
 
@@ -84,6 +90,12 @@ class Settings(BaseSettings):
     download_url_seconds: int = Field(default=3600, ge=60, le=86_400)
     workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: str = ""
+    open_environments: int = Field(default=128, ge=1, le=100_000)
+    trash_days: int = Field(default=7, ge=0, le=3650)
+    activity_days: int = Field(default=365, ge=1, le=3650)
+    max_projects: int | None = Field(default=None, ge=1, le=1_000_000)
+    max_environments: int | None = Field(default=None, ge=1, le=1_000_000)
+    max_origins: int = Field(default=20, ge=1, le=1000)
     signup: Literal["closed", "invite", "open"] = "invite"
     setup_token_required: Literal["off", "on"] = "off"  # noqa: S105  a switch
 

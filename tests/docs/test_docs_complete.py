@@ -20,8 +20,10 @@ from bkend.settings import Settings
 SOURCE = Path(bkend.__file__).parent
 ROOT = docs_directory().parent
 REFERENCE = docs_directory() / "reference"
-PARTS = "account auth common data device environment file organization setup table user"
-CODE = re.compile(rf"({'|'.join(PARTS.split())})/[a-z-]+")
+CODE = re.compile(
+    r"(account|auth|common|cors|data|device|environment|file|invitation|member|organization|project"
+    r"|setup|table|token|user)/[a-z-]+"
+)
 
 
 def codes_of_the_source() -> dict[str, str]:

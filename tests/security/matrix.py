@@ -392,9 +392,48 @@ _MANAGED_USERS = f"{_PROJECT}/environments/{{env}}/users"
 _TEMPLATES = f"{_PROJECT}/environments/{{env}}/email-templates"
 _OUTBOX = f"{_PROJECT}/environments/{{env}}/outbox"
 _MANAGED_FILES = f"{_PROJECT}/environments/{{env}}/files"
+_ORGANIZATIONS = "/manage/v1/organizations"
+_ORGANIZATION = f"{_ORGANIZATIONS}/{{org}}"
+_ENVIRONMENTS = f"{_PROJECT}/environments"
+_KEYS = f"{_ENVIRONMENTS}/{{env}}/api-keys"
 _MANAGED = [
+    ("GET", _ORGANIZATIONS),
+    ("POST", _ORGANIZATIONS),
+    *[(method, _ORGANIZATION) for method in ("GET", "PATCH", "DELETE")],
+    *[
+        ("GET", f"{_ORGANIZATION}/{word}")
+        for word in ("stats", "activities", "login-events", "access-tokens", "access-tokens/{id}")
+    ],
+    ("POST", f"{_ORGANIZATION}/transfer"),
+    ("POST", f"{_ORGANIZATION}/leave"),
+    ("GET", f"{_ORGANIZATION}/members"),
+    *[(method, f"{_ORGANIZATION}/members/{{id}}") for method in ("GET", "PATCH", "DELETE")],
+    ("GET", f"{_ORGANIZATION}/invitations"),
+    ("POST", f"{_ORGANIZATION}/invitations"),
+    *[(method, f"{_ORGANIZATION}/invitations/{{id}}") for method in ("GET", "DELETE")],
+    ("POST", f"{_ORGANIZATION}/invitations/{{id}}/resend"),
+    ("POST", "/manage/v1/invitations/{token}/accept"),
+    ("POST", "/manage/v1/invitations/{token}/decline"),
+    ("GET", "/manage/v1/projects"),
+    ("POST", "/manage/v1/projects"),
     ("GET", _PROJECT),
     ("PATCH", _PROJECT),
+    ("DELETE", _PROJECT),
+    ("GET", f"{_PROJECT}/stats"),
+    ("GET", f"{_PROJECT}/activities"),
+    ("GET", f"{_PROJECT}/cors"),
+    ("PUT", f"{_PROJECT}/cors"),
+    ("POST", f"{_PROJECT}/cors/origins"),
+    ("DELETE", f"{_PROJECT}/cors/origins"),
+    ("GET", _ENVIRONMENTS),
+    ("POST", _ENVIRONMENTS),
+    ("GET", f"{_ENVIRONMENTS}/{{env}}"),
+    ("DELETE", f"{_ENVIRONMENTS}/{{env}}"),
+    ("POST", f"{_ENVIRONMENTS}/{{env}}/retry"),
+    ("POST", f"{_ENVIRONMENTS}/{{env}}/copy-to/{{target}}"),
+    ("GET", _KEYS),
+    ("POST", _KEYS),
+    *[(method, f"{_KEYS}/{{id}}") for method in ("GET", "PATCH", "DELETE")],
     ("GET", _TABLES),
     ("POST", _TABLES),
     ("GET", _TABLE),
@@ -454,6 +493,9 @@ _MANAGED = [
     ("POST", f"{_MANAGED_FILES}/{{id}}/download-url"),
 ]
 _NAMED = {
+    "org": "default",
+    "token": "t",
+    "target": "dev",
     "provider": "google",
     "project": "app",
     "env": "dev",
@@ -465,6 +507,11 @@ _NAMED = {
 MANAGED = [_entry(method, route, route.format(**_NAMED), "401", {}) for method, route in _MANAGED]
 """None of these callers manages anything; who does is asked in `tests/http/manage`."""
 MANAGED.append(_entry("GET", "/manage/v1/openapi.json", "/manage/v1/openapi.json", "200"))
+
+MANAGED.append(
+    _entry("GET", "/manage/v1/invitations/{token}", "/manage/v1/invitations/none", "404")
+)
+"""What the holder of a link may see: public, and nothing for who has none."""
 
 MATRIX = [*DATA, *FIXED, *INVITATIONS, *LINKS, *USERS, *FILES, *TENANTS, *MANAGED]
 NOT_ROUTES = {f"{_AUTH}/{{unknown}}", "/v1/{unknown}"}

@@ -54,7 +54,11 @@ def test_status_for_every_kind_of_caller(
             code = answer.json()["code"]
             refusal(answer, found[name], code)
             if entry.route.startswith("/manage/"):
-                unsaid = {401: "auth/unauthorized", 400: "common/invalid-parameters"}
+                unsaid = {
+                    401: "auth/unauthorized",
+                    400: "common/invalid-parameters",
+                    404: "common/not-found",
+                }
                 assert code == unsaid[expected]
             elif name in CODES and expected == 401:
                 assert code == CODES[name]

@@ -13,6 +13,11 @@ KEYS = "keys"
 MEMBERS = "members"
 """Who belongs to which organization: `organizationId, accountId, role, joinedAt, invitedBy`."""
 MASTER_SECRETS = "master_secrets"
+ACTIVITIES = "activities"
+"""Who changed what (51 §3.11); environments keep theirs under this name until they are here."""
+INVITATIONS = "organization_invitations"
+IDEMPOTENCY = "idempotency"
+"""Answers that a repeated POST gets again (51 §6); the id is a digest of tenant, route, key."""
 FILE_KEYS = "file_keys"
 """Keys of files that do not begin with their project and environment, as imported ones (30 §3)."""
 
@@ -31,9 +36,27 @@ COLLECTIONS = (
         (
             Index("hash", (("hash", 1),), unique=True),
             Index("environment", (("environmentId", 1), ("createdAt", 1))),
+            Index("organization", (("organizationId", 1), ("createdAt", 1))),
             Index("creator", (("createdBy", 1), ("createdAt", 1))),
         ),
     ),
+    Collection(
+        ACTIVITIES,
+        (
+            Index("organization", (("organizationId", 1), ("createdAt", -1))),
+            Index("project", (("projectId", 1), ("createdAt", -1))),
+        ),
+    ),
+    # `pendingKey` names organization and address while an invitation is pending: never two of them.
+    Collection(
+        INVITATIONS,
+        (
+            Index("digest", (("digest", 1),), unique=True),
+            Index("pending", (("pendingKey", 1),), unique=True, sparse=True),
+            Index("organization", (("organizationId", 1), ("createdAt", -1))),
+        ),
+    ),
+    Collection(IDEMPOTENCY),
     Collection(
         MEMBERS,
         (

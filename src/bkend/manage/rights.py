@@ -12,8 +12,28 @@ from bkend.manage.keys import Key, Keys
 from bkend.manage.members import Members
 
 Right: TypeAlias = Literal[
+    "organization:read",
+    "organization:update",
+    "organization:transfer",
+    "organization:delete",
+    "organization:leave",
+    "activity:read",
+    "member:read",
+    "member:create",
+    "member:update",
+    "member:delete",
     "project:read",
+    "project:create",
     "project:update",
+    "project:delete",
+    "environment:read",
+    "environment:create",
+    "environment:update",
+    "environment:delete",
+    "access-token:read",
+    "access-token:create",
+    "access-token:update",
+    "access-token:delete",
     "table:read",
     "table:create",
     "table:update",
@@ -22,19 +42,30 @@ Right: TypeAlias = Literal[
     "table:data:create",
     "table:data:update",
     "table:data:delete",
-    "auth:read",
-    "auth:update",
+    "auth-config:read",
+    "auth-config:update",
     "user:read",
     "user:update",
     "user:delete",
     "file:read",
     "file:update",
     "file:delete",
+    "own-token:read",
+    "own-token:create",
+    "own-token:delete",
+    "backup:read",
+    "backup:create",
+    "backup:restore",
+    "dashboard:read",
 ]
+"""What a role includes and a scope names: the scopes of 40 §5 and 51 §7, and our own."""
 
-_MEMBER = frozenset[Right](
+_ANYBODY = frozenset[Right]({"organization:read", "member:read", "dashboard:read"})
+_BUILDER = frozenset[Right](
     {
         "project:read",
+        "environment:read",
+        "access-token:read",
         "table:read",
         "table:create",
         "table:update",
@@ -43,20 +74,66 @@ _MEMBER = frozenset[Right](
         "table:data:create",
         "table:data:update",
         "table:data:delete",
-        "auth:read",
+        "auth-config:read",
         "user:read",
         "file:read",
         "file:update",
         "file:delete",
+        "own-token:read",
+        "own-token:create",
+        "own-token:delete",
     }
 )
-_ADMIN = _MEMBER | frozenset[Right]({"project:update", "auth:update", "user:update", "user:delete"})
+_KEEPER = frozenset[Right](
+    {
+        "organization:update",
+        "activity:read",
+        "member:create",
+        "member:update",
+        "member:delete",
+        "project:create",
+        "project:update",
+        "project:delete",
+        "environment:create",
+        "environment:update",
+        "environment:delete",
+        "access-token:create",
+        "access-token:update",
+        "access-token:delete",
+        "auth-config:update",
+        "user:update",
+        "user:delete",
+        "backup:read",
+        "backup:create",
+        "backup:restore",
+    }
+)
 RIGHTS: dict[str, frozenset[Right]] = {
-    "owner": _ADMIN,
-    "admin": _ADMIN,
-    "member": _MEMBER,
-    "billing": frozenset(),
+    "owner": _ANYBODY
+    | _BUILDER
+    | _KEEPER
+    | frozenset[Right]({"organization:transfer", "organization:delete"}),
+    "admin": _ANYBODY | _BUILDER | _KEEPER | frozenset[Right]({"organization:leave"}),
+    "member": _ANYBODY | _BUILDER | frozenset[Right]({"organization:leave"}),
+    "billing": _ANYBODY | frozenset[Right]({"organization:leave"}),
 }
+"""The table of 51 §4, cell by cell."""
+ROLES = ("owner", "admin", "member", "billing")
+MAY_INVITE: dict[str, frozenset[str]] = {
+    "owner": frozenset({"admin", "member", "billing"}),
+    "admin": frozenset({"member"}),
+}
+"""Which roles a role may give to somebody new (51 §4)."""
+MAY_GIVE: dict[str, frozenset[str]] = {
+    "owner": frozenset({"admin", "member", "billing"}),
+    "admin": frozenset({"member", "billing"}),
+}
+"""Between which roles a role may move members; an Owner is made by transfer only."""
+MAY_REMOVE: dict[str, frozenset[str]] = {
+    "owner": frozenset({"admin", "member", "billing"}),
+    "admin": frozenset({"member", "billing"}),
+}
+"""Members of which roles a role may remove."""
 _STRENGTH = ("owner", "admin", "member", "billing")
 """Each includes all that those after it include."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,7 +32,8 @@ class _Admitted:
 
     key_value: str
     key: Key
-    environment: Environment
+    environment: weakref.ref[Environment]
+    """Not held: one that nobody uses is closed, and its admissions go with it."""
     identity: Identity | None
     records: Records
     access: Access
@@ -63,7 +65,9 @@ class TableDoor:
         held = self._held.get(request)
         if held is None:
             return None
-        environment = held.environment
+        environment = held.environment()
+        if environment is None:
+            return None
         services = environment.services
         if not (
             self._clock.now_ms() < held.until
@@ -72,7 +76,7 @@ class TableDoor:
             and services.tables.cached(name) is held.access.live
             and (held.identity is None or services.identities.is_current(held.identity))
         ):
-            del self._held[request]
+            self._held.pop(request, None)
             return None
         exchange.environment = environment
         self._gate.take_token(exchange, held.key)
@@ -107,7 +111,8 @@ class TableDoor:
         request = (value, headers.get("authorization"), name, operation)
         if len(self._held) >= _REMEMBERED:
             del self._held[next(iter(self._held))]
+        gone = weakref.ref(environment, lambda _: self._held.pop(request, None))
         self._held[request] = _Admitted(
-            value or "", caller.key, environment, caller.identity, records, access, until
+            value or "", caller.key, gone, caller.identity, records, access, until
         )
         return records, access

@@ -14,7 +14,7 @@ from bkend.auth.errors import EmailAlreadyExists
 from bkend.auth.sessions import Client
 from bkend.ids import prefixed, project_id, uuid4
 from bkend.manage.control import ENVIRONMENTS, MEMBERS, ORGANIZATIONS, PROJECTS
-from bkend.manage.hierarchy import SLUG, slug_of
+from bkend.manage.documents import SLUG, slug_of
 from bkend.manage.keys import Keys
 from bkend.manage.members import new_member
 from bkend.store import (

@@ -24,7 +24,7 @@ from bkend.http.manage.bodies import (
     documented,
     read_body,
 )
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import Route
 
 router = APIRouter(
     prefix="/manage/v1/projects/{project}/environments/{env}/files",

@@ -148,7 +148,7 @@ async def _signed_in(request: Request, core: Core, session: Session, status: int
 
 async def _memberships(core: Core, tenant: Tenant) -> list[dict[str, Any]]:
     roles = await tenant.organizations()
-    where = OneOf(("id",), tuple(roles))
+    where = OneOf(("id",), await core.organizations.present(roles))
     page = await core.database.control.find(Find(ORGANIZATIONS, where, descending=False, limit=500))
     return [
         {

@@ -99,6 +99,12 @@ class SqliteDatabase:
                 found = self._environments[environment_id] = self._open(path)
         return found
 
+    async def close_environment(self, environment_id: str) -> None:
+        async with self._opening:
+            store = self._environments.pop(environment_id, None)
+            if store is not None:
+                await store.close()
+
     async def drop_environment(self, environment_id: str) -> None:
         path = self._environment_file(environment_id)
         async with self._opening:
