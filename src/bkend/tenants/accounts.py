@@ -11,8 +11,10 @@ import orjson
 from bkend.auth.common_passwords import is_common
 from bkend.auth.emails import normalise_email
 from bkend.auth.errors import InvalidEmail
+from bkend.auth.sessions import Client
 from bkend.clock import Clock
 from bkend.errors import Detail, InvalidParameters, NotFound
+from bkend.manage.activity import Actor
 from bkend.store import Condition, Equals, Find, Missing, Store, Update, all_of
 from bkend.store.documents import decode, format_time
 from bkend.tenants.collections import TENANT_ACCOUNTS
@@ -38,6 +40,7 @@ _SHOWN = (
     "updatedAt",
 )
 _LONGEST_URL = 2048
+LONGEST_USER_AGENT = 512
 
 
 class Accounts:
@@ -116,6 +119,13 @@ def shape(account: Mapping[str, Any]) -> dict[str, Any]:
     """The TenantAccount of 51 §3.1: nothing that is not named there."""
     shown = {name: account.get(name) for name in _SHOWN}
     return shown | {"hasPassword": bool(account.get("passwordHash"))}
+
+
+def acting(account: Mapping[str, Any], client: Client) -> Actor:
+    """The account's holder as activities name them."""
+    agent = (client.user_agent or "")[:LONGEST_USER_AGENT] or None
+    id = account["id"]
+    return Actor("tenant", id, account["name"], id, ip=client.ip_address or None, user_agent=agent)
 
 
 def same_and_active(account: Mapping[str, Any]) -> Condition:

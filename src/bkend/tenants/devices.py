@@ -30,7 +30,7 @@ from bkend.tenants.errors import AuthorizationPending, DeviceDenied, DeviceExpir
 from bkend.tenants.links import digest
 from bkend.tenants.lockout import DEVICES, origin
 from bkend.tenants.parts import Parts
-from bkend.tenants.tokens import Tokens
+from bkend.tenants.tokens import Tokens, Wanted
 
 LIFETIME_S = 600
 INTERVAL_S = 5
@@ -88,7 +88,7 @@ class Devices:
                 "interval": INTERVAL_S,
             }
 
-    async def fetch(self, device_code: str) -> dict[str, Any]:
+    async def fetch(self, device_code: str, client: Client) -> dict[str, Any]:
         """The token, once, as `Tokens.create` gives it.
 
         Raises AuthorizationPending, SlowDown, DeviceDenied, DeviceExpired, and what
@@ -107,21 +107,20 @@ class Devices:
             except Missing:
                 raise DeviceExpired from None
             raise SlowDown if is_early else AuthorizationPending
+        account = await parts.accounts.get(held["accountId"] or "")
+        is_good = account is not None and account["status"] == "active"
         try:
-            await parts.store.commit([Delete(DEVICE_CODES, id)])
+            if account is None or not is_good or held["status"] == "denied":
+                await parts.store.commit([Delete(DEVICE_CODES, id)])
+                raise DeviceDenied
+            wanted = Wanted(
+                held["name"],
+                held["organizationId"],
+                expires_at=format_time(now + TOKEN_DAYS * _DAY_MS),
+            )
+            return await self._tokens.create(account, wanted, client, Delete(DEVICE_CODES, id))
         except Missing:  # fetched at this moment from elsewhere
             raise DeviceExpired from None
-        if held["status"] == "denied":
-            raise DeviceDenied
-        account = await parts.accounts.get(held["accountId"])
-        if account is None or account["status"] != "active":
-            raise DeviceDenied
-        return await self._tokens.create(
-            account,
-            name=held["name"],
-            organization_id=held["organizationId"],
-            expires_at=format_time(now + TOKEN_DAYS * _DAY_MS),
-        )
 
     async def show(self, user_code: str) -> dict[str, Any]:
         """What is asked for under a code that is open; raises NotFound."""

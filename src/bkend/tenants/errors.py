@@ -55,13 +55,6 @@ class BadSetupToken(ApiError):
     default_message = "This is not the set-up link that the server printed at its last start"
 
 
-class SlugTaken(ApiError):
-    """Another organization has the slug."""
-
-    status, code = 409, "organization/slug-taken"
-    default_message = "Another organization has this slug already"
-
-
 class LinkInvalid(ApiError):
     """A mailed link that was used, replaced, or never was."""
 

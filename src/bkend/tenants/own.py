@@ -8,6 +8,7 @@ from typing import Any
 
 from bkend.auth.buckets import Attempt
 from bkend.auth.errors import InvalidPassword
+from bkend.auth.sessions import Client
 from bkend.manage.control import MEMBERS
 from bkend.store import (
     Check,
@@ -98,15 +99,13 @@ class OwnAccount:
             await self._require_password(account, password)
             await self._parts.mfa.remove(account, code)
 
-    async def delete(
-        self, account: dict[str, Any], password: str | None, address: str | None
-    ) -> None:
+    async def delete(self, account: dict[str, Any], password: str | None, client: Client) -> None:
         """Delete the account with its sessions, links, memberships; its tokens are revoked.
 
         Raises TooManyAttempts, InvalidPassword, OwnsOrganizations, LastServerAdmin.
         """
         parts, id = self._parts, account["id"]
-        async with self._counted(account, address):
+        async with self._counted(account, client.ip_address):
             await self._require_password(account, password)
             mine = Equals(("accountId",), id)
             owned = all_of(mine, Equals(("role",), "owner"))
@@ -124,7 +123,7 @@ class OwnAccount:
                 DeleteWhere(DEVICE_CODES, mine),
                 parts.sessions.ending_others(id, ""),
                 void_links(id),
-                *await self._tokens.revoking_all(id),
+                *await self._tokens.revoking_all(account, client),
             ]
             try:
                 await parts.store.commit(operations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bkend.auth.sessions import Client
 from bkend.store import Conflict, Equals, Missing, Operation, Update, all_of
 from bkend.store.documents import decode, format_time
 from bkend.tenants.accounts import check_password, checked_email, shape, with_provider
@@ -32,7 +33,7 @@ class Recovery:
         really = account is not None and account["status"] == "active"
         await parts.links.send("reset", address, account, really=really)
 
-    async def reset(self, token: str, password: str) -> None:
+    async def reset(self, token: str, password: str, client: Client) -> None:
         """Use a link up: set the password and end every session. The second factor stays, but
         for an account whose mailbox nobody had shown to be theirs.
 
@@ -54,7 +55,7 @@ class Recovery:
         if account["emailVerifiedAt"] is None:
             fields |= {"emailVerifiedAt": format_time(now), "mfaEnabled": False}
             unset = MFA_FIELDS
-            also = await self._tokens.revoking_all(account["id"])
+            also = await self._tokens.revoking_all(account, client)
         change = Update(
             TENANT_ACCOUNTS,
             account["id"],

@@ -13,8 +13,16 @@ import orjson
 from bkend.auth.errors import EmailAlreadyExists
 from bkend.auth.sessions import Client
 from bkend.ids import prefixed, project_id, uuid4
+from bkend.manage.activity import Actor, Place, Target, difference, entry
 from bkend.manage.control import ENVIRONMENTS, MEMBERS, ORGANIZATIONS, PROJECTS
-from bkend.manage.documents import SLUG, slug_of
+from bkend.manage.documents import (
+    Checks,
+    environment_fields,
+    organization_fields,
+    project_fields,
+    slug_of,
+)
+from bkend.manage.errors import OrganizationSlugTaken
 from bkend.manage.keys import Keys
 from bkend.manage.members import new_member
 from bkend.store import (
@@ -31,9 +39,15 @@ from bkend.store import (
     all_of,
 )
 from bkend.store.documents import decode, format_time
-from bkend.tenants.accounts import check_password, checked_email, checked_name, new_account
+from bkend.tenants.accounts import (
+    acting,
+    check_password,
+    checked_email,
+    checked_name,
+    new_account,
+)
 from bkend.tenants.collections import TENANT_ACCOUNTS, TENANT_LINKS
-from bkend.tenants.errors import BadSetupToken, SetupAlreadyDone, SlugTaken, invalid
+from bkend.tenants.errors import BadSetupToken, SetupAlreadyDone
 from bkend.tenants.links import digest
 from bkend.tenants.parts import Parts
 from bkend.tenants.sessions import Session
@@ -70,6 +84,13 @@ class SetUp:
     organization: dict[str, Any]
     project: dict[str, Any] | None
     publishable_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    project: dict[str, Any] | None
+    key: str | None
+    made: list[Operation]
 
 
 class Setup:
@@ -113,7 +134,8 @@ class Setup:
         The organization that the first start made takes the given name while nobody has renamed
         it; others without an owner get this one as well. `trusted` needs no token.
 
-        Raises SetupAlreadyDone, BadSetupToken, InvalidParameters, SlugTaken, Unavailable.
+        Raises SetupAlreadyDone, BadSetupToken, InvalidParameters, OrganizationSlugTaken,
+        Unavailable.
         """
         parts = self._parts
         if not await self.required():
@@ -121,27 +143,26 @@ class Setup:
         if not trusted and not await self._is_token(token or ""):
             raise BadSetupToken
         id, fields = await self._account(person)
-        slug = _slug(organization, "organization.slug")
-        wanted = None if project is None else (project, _slug(project, "project.slug"))
-        now = parts.clock.now_ms()
-        home, operations = await self._organization(organization, slug, id, now)
-        place, made = await self._project(home, wanted, now)
+        slug = _slug(organization, "organization")
+        wanted = None if project is None else (project, _slug(project, "project"))
+        now, actor = parts.clock.now_ms(), acting({"id": id, **fields}, client)
+        home, operations = await self._organization(organization, slug, actor, now)
+        place = await self._project(home, wanted, actor, now)
         nobody = Check(TENANT_ACCOUNTS, ALWAYS, at_most=0)
         used = DeleteWhere(TENANT_LINKS, Equals(("id",), _SLOT))
         success = parts.events.entry(id, fields["email"], "password", "success", client)
         account = Insert(TENANT_ACCOUNTS, id, fields, now, now, id)
         try:
             session = await parts.sessions.open(
-                id, client, [nobody, used, account, *operations, *made, success]
+                id, client, [nobody, used, account, *operations, *place.made, success]
             )
         except Conflict:  # somebody was quicker
             raise SetupAlreadyDone from None
         except Duplicate as duplicate:
             if duplicate.collection == TENANT_ACCOUNTS:
                 raise SetupAlreadyDone from None
-            raise SlugTaken from None
-        key = await self._key(place, made=bool(made)) if place else None
-        return SetUp(session, home, place, key)
+            raise OrganizationSlugTaken(f"the slug {slug!r} is taken; name another one") from None
+        return SetUp(session, home, place.project, place.key)
 
     async def make_admin(self, person: Person) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """A server admin, for who holds the data directory; with the organizations that had no
@@ -180,32 +201,27 @@ class Setup:
         return uuid4(), fields | {"lastLoginAt": format_time(now)}
 
     async def _organization(
-        self, named: Named, slug: str, account_id: str, now: int
+        self, named: Named, slug: str, actor: Actor, now: int
     ) -> tuple[dict[str, Any], list[Operation]]:
         """The organization as it will be, and the operations for it and all without an owner."""
-        if not 1 <= len(named.name) <= 100:
-            raise invalid("organization.name", "length", "has 1 to 100 characters")
-        ownerless = await self._ownerless()
+        ownerless, account_id = await self._ownerless(), actor.account_id
         operations: list[Operation] = []
         for found in ownerless:
             operations += _owning(found["id"], account_id, now)
         first = next((o for o in ownerless if (o["name"], o["slug"]) == _UNTOUCHED), None)
-        changed = {"name": named.name, "slug": slug}
         if first is not None:
+            changed = {"name": named.name, "slug": slug}
+            home, event = first | changed, "organization_updated"
             operations.append(Update(ORGANIZATIONS, first["id"], set=changed, updated_at=now))
-            return first | changed, operations
-        fields = {
-            **changed,
-            "displayName": None,
-            "description": None,
-            "plan": "self-hosted",
-            "status": "active",
-            "notificationEmail": None,
-        }
-        id = prefixed("org")
-        operations.append(Insert(ORGANIZATIONS, id, fields, now, now, account_id))
-        operations += _owning(id, account_id, now)
-        return {"id": id, **fields}, operations
+        else:
+            home = {"id": prefixed("org"), **organization_fields(named.name, slug)}
+            event = "organization_created"
+            fields = organization_fields(named.name, slug)
+            operations.append(Insert(ORGANIZATIONS, home["id"], fields, now, now, account_id))
+            operations += _owning(home["id"], account_id, now)
+        target = Target("organization", home["id"], named.name)
+        told = entry(event, actor, Place(home["id"]), target, now, difference(first, home))
+        return home, [*operations, told]
 
     async def _ownerless(self) -> list[dict[str, Any]]:
         store = self._parts.store
@@ -220,62 +236,44 @@ class Setup:
         return found
 
     async def _project(
-        self, home: dict[str, Any], wanted: tuple[Named, str] | None, now: int
-    ) -> tuple[dict[str, Any] | None, list[Operation]]:
-        """The project: the one that is there, or a new one with the operations that make it."""
+        self, home: dict[str, Any], wanted: tuple[Named, str] | None, actor: Actor, now: int
+    ) -> _Place:
+        """The project: the one that is there, or a new one with what makes it."""
         inside = Equals(("organizationId",), home["id"])
         where = inside if wanted is None else all_of(inside, Equals(("slug",), wanted[1]))
         page = await self._parts.store.find(Find(PROJECTS, where, descending=False, limit=1))
         for found in orjson.loads(page.items):
-            present: dict[str, Any] = found
-            return present, []
+            return _Place(found, await self._known_key(found["id"]), [])
         if wanted is None:
-            return None, []
+            return _Place(None, None, [])
         named, slug = wanted
-        if not 1 <= len(named.name) <= 100:
-            raise invalid("project.name", "length", "has 1 to 100 characters")
-        id, ready = project_id(), format_time(now)
-        fields = {
-            "organizationId": home["id"],
-            "name": named.name,
-            "slug": slug,
-            "description": None,
-            "primaryCloud": "self",
-            "primaryRegion": "local",
-            "status": "active",
-            "settings": {},
-        }
-        environment = {
-            "projectId": id,
-            "environment": "dev",
-            "environmentType": "dev",
-            "cloud": "self",
-            "region": "local",
-            "cluster": None,
-            "status": "active",
-            "deployment": {"status": "active", "startedAt": ready, "readyAt": ready},
-        }
-        return {"id": id, **fields}, [
-            Insert(PROJECTS, id, fields, now, now),
-            Insert(ENVIRONMENTS, prefixed("env"), environment, now, now),
+        id, environment_id = project_id(), prefixed("env")
+        fields = project_fields(home["id"], named.name, slug)
+        environment = environment_fields(id, "dev", now)
+        key = self._keys.prepare(
+            type="publishable",
+            name="Default",
+            is_default=True,
+            organization_id=home["id"],
+            project_id=id,
+            environment_id=environment_id,
+            environment="dev",
+            created_by=actor.account_id,
+        )
+        target = Target("project", id, named.name)
+        made: list[Operation] = [
+            Insert(PROJECTS, id, fields, now, now, actor.account_id),
+            Insert(ENVIRONMENTS, environment_id, environment, now, now, actor.account_id),
+            key.operation,
+            entry("project_created", actor, Place(home["id"], id), target, now),
         ]
+        return _Place({"id": id, **fields}, key.value, made)
 
-    async def _key(self, project: dict[str, Any], *, made: bool) -> str | None:
-        """The publishable key of the project's first environment; of a new project a new one."""
-        inside = Equals(("projectId",), project["id"])
+    async def _known_key(self, project_id: str) -> str | None:
+        """A publishable key of the project's first environment."""
+        inside = Equals(("projectId",), project_id)
         page = await self._parts.store.find(Find(ENVIRONMENTS, inside, descending=False, limit=1))
         for environment in orjson.loads(page.items):
-            if made:
-                key = await self._keys.create(
-                    type="publishable",
-                    name="Default",
-                    is_default=True,
-                    organization_id=project["organizationId"],
-                    project_id=project["id"],
-                    environment_id=environment["id"],
-                    environment=environment["environment"],
-                )
-                return str(key["key"])
             for key in await self._keys.list(environment["id"]):
                 if key["type"] == "publishable" and key["status"] == "active":
                     return str(key["key"])
@@ -292,7 +290,11 @@ def _owning(organization_id: str, account_id: str, now: int) -> list[Operation]:
 
 
 def _slug(named: Named, field: str) -> str:
-    slug = named.slug if named.slug is not None else slug_of(named.name)
-    if not SLUG.match(slug):
-        raise invalid(field, "pattern", "has 3 to 50 of a-z, 0-9 and -, no - at the ends")
+    """The slug, given or made of the name; raises InvalidParameters."""
+    checks = Checks()
+    checks.text(f"{field}.name", named.name, 1, 100)
+    given = named.slug
+    slug = slug_of(named.name, field[:3]) if given is None else given
+    slug = checks.slug(slug, f"{field}.slug")
+    checks.done()
     return slug

@@ -192,7 +192,7 @@ class SigningIn:
                 link.use(),
                 changed,
                 parts.sessions.ending_others(id, ""),
-                *await self._tokens.revoking_all(id),
+                *await self._tokens.revoking_all(account, client),
                 self._success(account, client),
             ],
         )

@@ -4,15 +4,19 @@ by what its maker's role is at the time of use."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from bkend.auth.sessions import Client
 from bkend.clock import Clock
 from bkend.errors import Forbidden, NotFound
+from bkend.manage.activity import Place, Target, entry
 from bkend.manage.control import KEYS, ORGANIZATIONS, PROJECTS
 from bkend.manage.keys import KeyProblem, Keys
+from bkend.manage.listing import every
 from bkend.manage.members import Members
 from bkend.store import (
     Condition,
@@ -26,12 +30,24 @@ from bkend.store import (
     Update,
     all_of,
 )
-from bkend.store.documents import format_time, parse_time
+from bkend.store.documents import decode, format_time, parse_time
+from bkend.tenants.accounts import acting
 from bkend.tenants.errors import invalid
 
 _SCOPE = re.compile(r"(?:\*|[a-z][a-z-]*(?::data)?):(?:\*|create|read|update|delete)\Z")
 _MOST_SCOPES = 100
 _AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A token to be made."""
+
+    name: str
+    organization_id: str | None = None
+    scopes: Sequence[str] = ()
+    project_ids: Sequence[str] | None = None
+    expires_at: str | None = None
 
 
 class Tokens:
@@ -71,55 +87,71 @@ class Tokens:
         return {found["id"]: found["name"] for found in orjson.loads(page.items)}
 
     async def create(
-        self,
-        account: Mapping[str, Any],
-        *,
-        name: str,
-        organization_id: str | None = None,
-        scopes: Sequence[str] = (),
-        project_ids: Sequence[str] | None = None,
-        expires_at: str | None = None,
+        self, account: Mapping[str, Any], wanted: Wanted, client: Client, *with_it: Operation
     ) -> dict[str, Any]:
-        """A new token, whose `key` is shown only now; the AccessToken of 51 §3.7.
+        """A new token, whose `key` is shown only now; the AccessToken of 51 §3.7. It is made in
+        one commit with the operations, whose refusals are raised.
 
         Raises InvalidParameters, NotFound, Forbidden.
         """
-        organization = await self.organization(account["id"], organization_id)
-        self._check(name, scopes, expires_at)
-        if project_ids is not None:
-            await self._check_projects(organization, project_ids)
+        organization = await self.organization(account["id"], wanted.organization_id)
+        self._check(wanted)
+        if wanted.project_ids is not None:
+            await self._check_projects(organization, wanted.project_ids)
         try:
-            made = await self._keys.create(
+            new = self._keys.prepare(
                 type="bearer",
-                name=name,
+                name=wanted.name,
                 organization_id=organization,
-                scopes=list(dict.fromkeys(scopes)),
-                expires_at=expires_at,
-                project_ids=project_ids,
+                scopes=list(dict.fromkeys(wanted.scopes)),
+                expires_at=wanted.expires_at,
+                project_ids=wanted.project_ids,
                 created_by=account["id"],
             )
         except KeyProblem as problem:
             raise invalid("token", "type", f"cannot be made: {problem}") from None
+        told = self._told("access_token_created", new.operation.fields, new.operation.id, account)
+        made = await self._keys.store_new(new, *with_it, told(client))
         return _shown(made, account)
 
-    async def revoke(self, account_id: str, id: str) -> None:
+    async def revoke(self, account: Mapping[str, Any], id: str, client: Client) -> None:
         """Refuse one of the account's tokens from now on; raises NotFound."""
-        mine = all_of(_of(account_id), Equals(("revokedAt",), None))
+        mine = all_of(_of(account["id"]), Equals(("revokedAt",), None))
+        body = await self._store.get(KEYS, id)
+        held = decode(body) if body else {}
+        if held.get("createdBy") != account["id"] or held["type"] != "bearer":
+            raise NotFound("There is no such token")
+        told = self._told("access_token_deleted", held, id, account)
         try:
-            await self._store.commit([self._revoking(id, mine)])
+            await self._store.commit([self._revoking(id, mine), told(client)])
         except (Missing, Conflict):
             raise NotFound("There is no such token") from None
 
-    async def revoking_all(self, account_id: str) -> list[Operation]:
+    async def revoking_all(self, account: Mapping[str, Any], client: Client) -> list[Operation]:
         """The operations that revoke every token of the account."""
-        mine = all_of(_of(account_id), Equals(("revokedAt",), None))
+        mine = all_of(_of(account["id"]), Equals(("revokedAt",), None))
         found: list[Operation] = []
-        while True:
-            page = await self._store.find(Find(KEYS, mine, offset=len(found), limit=_AT_ONCE))
-            documents = orjson.loads(page.items)
-            found += [self._revoking(document["id"], None) for document in documents]
-            if not documents or len(found) >= page.total:
-                return found
+        for held in await every(self._store, KEYS, mine):
+            found.append(self._revoking(held["id"], None))
+            found.append(self._told("access_token_deleted", held, held["id"], account)(client))
+        return found
+
+    def _told(
+        self, event: str, token: Mapping[str, Any], id: str, account: Mapping[str, Any]
+    ) -> Callable[[Client], Operation]:
+        """What reports a change of a token, given where it came from."""
+
+        def told(client: Client) -> Operation:
+            return entry(
+                event,
+                acting(account, client),
+                Place(token["organizationId"]),
+                Target("access_token", id, token["name"]),
+                self._clock.now_ms(),
+                {"type": "bearer", "maskedKey": token["maskedKey"]},
+            )
+
+        return told
 
     async def list(
         self, account: Mapping[str, Any], offset: int, limit: int
@@ -134,7 +166,8 @@ class Tokens:
         now = self._clock.now_ms()
         return Update(KEYS, id, set={"revokedAt": format_time(now)}, updated_at=now, guard=guard)
 
-    def _check(self, name: str, scopes: Sequence[str], expires_at: str | None) -> None:
+    def _check(self, wanted: Wanted) -> None:
+        name, scopes, expires_at = wanted.name, wanted.scopes, wanted.expires_at
         if not 1 <= len(name) <= 100 or not name.isprintable():
             raise invalid("name", "length", "has 1 to 100 printable characters")
         if len(scopes) > _MOST_SCOPES:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from bkend.errors import Unauthorized
-from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange
 from bkend.http.manage import account_bodies as bodies
 from bkend.http.manage.admission import CurrentCore, CurrentSession, CurrentTenant
 from bkend.http.manage.bodies import (
@@ -20,6 +20,7 @@ from bkend.http.manage.bodies import (
 from bkend.http.manage.cookies import without_session
 from bkend.http.openapi import Route
 from bkend.tenants.accounts import shape
+from bkend.tenants.tokens import Wanted
 
 router = APIRouter(
     prefix="/manage/v1/account", tags=["account"], responses=REFUSALS, route_class=Route
@@ -51,12 +52,13 @@ async def delete_account(
     core: CurrentCore,
     found: CurrentSession,
     exchange: CurrentExchange,
+    client: CurrentClient,
     confirm: str | None = None,
 ) -> Response:
     """Delete the account for good. `confirm` is its address; `password` where it has one."""
     body = await read_optional_body(exchange, bodies.Proof)
     require_confirmation(confirm or body.confirm, found.account["email"])
-    await core.tenants.own.delete(found.account, body.password, exchange.address)
+    await core.tenants.own.delete(found.account, body.password, client)
     return without_session(answer({"deleted": True, "id": found.account["id"]}), request)
 
 
@@ -140,23 +142,24 @@ async def list_tokens(core: CurrentCore, found: CurrentSession, page: Page) -> R
 
 @router.post("/tokens", openapi_extra=documented(bodies.NewToken))
 async def make_token(
-    core: CurrentCore, found: CurrentSession, exchange: CurrentExchange
+    core: CurrentCore, found: CurrentSession, exchange: CurrentExchange, client: CurrentClient
 ) -> Response:
     """Make a management token; its `key` is shown only now."""
     body = await read_body(exchange, bodies.NewToken)
-    made = await core.tenants.tokens.create(
-        found.account,
-        name=body.name.strip(),
-        organization_id=body.organizationId,
-        scopes=body.scopes or (),
-        project_ids=body.projectIds,
-        expires_at=body.expiresAt,
+    wanted = Wanted(
+        body.name.strip(),
+        body.organizationId,
+        body.scopes or (),
+        body.projectIds,
+        body.expiresAt,
     )
-    return answer(made, 201)
+    return answer(await core.tenants.tokens.create(found.account, wanted, client), 201)
 
 
 @router.delete("/tokens/{id}")
-async def revoke_token(id: str, core: CurrentCore, found: CurrentSession) -> Response:
+async def revoke_token(
+    id: str, core: CurrentCore, found: CurrentSession, client: CurrentClient
+) -> Response:
     """Refuse one of them from now on."""
-    await core.tenants.tokens.revoke(found.account["id"], id)
+    await core.tenants.tokens.revoke(found.account, id, client)
     return answer({"deleted": True, "id": id})

@@ -29,10 +29,12 @@ async def authorize(
 
 
 @router.post("/token", openapi_extra=documented(bodies.DeviceCode))
-async def fetch_token(core: CurrentCore, exchange: CurrentExchange) -> Response:
+async def fetch_token(
+    core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
+) -> Response:
     """The token, once the person has approved: until then 400 `device/authorization-pending`."""
     body = await read_body(exchange, bodies.DeviceCode)
-    return answer(await core.tenants.devices.fetch(body.deviceCode))
+    return answer(await core.tenants.devices.fetch(body.deviceCode, client))
 
 
 @router.get("/{code}")

@@ -127,7 +127,9 @@ async def _magic(request: Request, core: Core, fields: Fields) -> Response:
 async def _reset(request: Request, core: Core, fields: Fields) -> Response:
     token = fields.get("token", "")
     if request.method == "POST":
-        await core.tenants.recovery.reset(token, fields.get("newPassword", ""))
+        await core.tenants.recovery.reset(
+            token, fields.get("newPassword", ""), await _client(request)
+        )
         lead = "You were signed out everywhere. Sign in with the new password."
         return outcome(ENGLISH, "Your password was changed", lead, good=True, site=LOGIN)
     await core.tenants.parts.links.find("reset", token)

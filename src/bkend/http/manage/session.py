@@ -88,10 +88,12 @@ async def forgot_password(core: CurrentCore, exchange: CurrentExchange) -> Respo
 
 
 @router.post("/password/reset", openapi_extra=documented(bodies.NewPassword))
-async def reset_password(core: CurrentCore, exchange: CurrentExchange) -> Response:
+async def reset_password(
+    core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
+) -> Response:
     """Set the password with the token of a mailed link; every session ends."""
     body = await read_body(exchange, bodies.NewPassword)
-    await core.tenants.recovery.reset(body.token, body.newPassword)
+    await core.tenants.recovery.reset(body.token, body.newPassword, client)
     return answer({"reset": True})
 
 
