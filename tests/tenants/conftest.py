@@ -19,7 +19,7 @@ from bkend.core import Core, open_core
 from bkend.http.application import Application
 from bkend.ids import uuid4
 from bkend.mail.collections import OUTBOX
-from bkend.manage.control import ENVIRONMENTS, KEYS, MEMBERS, ORGANIZATIONS, PROJECTS
+from bkend.manage.control import ACTIVITIES, ENVIRONMENTS, KEYS, MEMBERS, ORGANIZATIONS, PROJECTS
 from bkend.manage.hierarchy import Bootstrap
 from bkend.manage.members import new_member
 from bkend.settings import Settings
@@ -58,7 +58,7 @@ ACCOUNT = {
 }
 _EMPTIED = (
     *(TENANT_ACCOUNTS, TENANT_SESSIONS, TENANT_LINKS, DEVICE_CODES, LOGIN_EVENTS, BUCKETS),
-    *(OUTBOX, MEMBERS, KEYS, ENVIRONMENTS, PROJECTS, ORGANIZATIONS),
+    *(OUTBOX, ACTIVITIES, MEMBERS, KEYS, ENVIRONMENTS, PROJECTS, ORGANIZATIONS),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bkend.manage.control import KEYS, MEMBERS
+from bkend.manage.control import ACTIVITIES, KEYS, MEMBERS
 from bkend.manage.members import new_member
 from bkend.tenants.collections import TENANT_ACCOUNTS, TENANT_LINKS, TENANT_SESSIONS
 from tests.tenants.conftest import ACCOUNT, EMAIL, PASSWORD, Server
@@ -248,3 +248,17 @@ async def test_the_last_server_admin_stays(server: Server) -> None:
     assert found == (409, "account/last-server-admin")
     await server.add("bob@example.com", isServerAdmin=True)
     await browser.ok("DELETE", "/account", body)
+
+
+async def test_tokens_stand_in_the_audit_log(server: Server, ada: str) -> None:
+    browser = await server.signed_in()
+    made = await browser.ok("POST", "/account/tokens", {"name": "CI"}, 201)
+    await browser.ok("DELETE", f"/account/tokens/{made['id']}")
+    told = await server.all(ACTIVITIES)
+    assert [(one["event"], one["target"]["id"]) for one in told[:2]] == [
+        ("access_token_deleted", made["id"]),
+        ("access_token_created", made["id"]),
+    ]
+    assert told[0]["actor"] == {"type": "tenant", "id": ada, "name": "Ada"}
+    assert (told[0]["organizationId"], told[0]["ip"]) == (server.organization, "203.0.113.7")
+    assert made["key"] not in str(told)

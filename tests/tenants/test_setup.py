@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bkend.manage.control import MEMBERS, ORGANIZATIONS
+from bkend.manage.control import ACTIVITIES, MEMBERS, ORGANIZATIONS
 from bkend.tenants.collections import TENANT_ACCOUNTS, TENANT_LINKS
 from tests.tenants.conftest import ACCOUNT, EMAIL, PASSWORD, Browser, Server
 
@@ -48,6 +48,8 @@ async def test_the_printed_token_makes_the_owner(server: Server) -> None:
     assert made["organization"]["slug"] == "analytical-engines"
     assert made["project"]["slug"] == "app"
     assert made["publishableKey"] == server.made.publishable_key  # type: ignore[union-attr]
+    [told] = await server.all(ACTIVITIES)
+    assert (told["event"], told["actor"]["name"]) == ("organization_updated", "Ada Lovelace")
     session = await browser.ok("GET", "/session")
     assert session["account"] == account
     assert session["memberships"] == [
