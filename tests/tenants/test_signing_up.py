@@ -85,3 +85,21 @@ async def test_a_common_password_is_refused(server: Server) -> None:
         assert answer.status_code == 400
         [detail] = answer.json()["error"]["details"]
         assert (detail["field"], detail["rule"]) == ("password", "common")
+
+
+async def test_only_a_verified_account_makes_organizations_where_mail_is_sent(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.let("open")
+    browser = server.browser()
+    await browser.ok("POST", PATH, BODY, 201)
+    token = await server.mailed_token()
+    body = {"name": "Mine"}
+    monkeypatch.setattr(type(server.core.tenants.mail), "captures", False)
+    found = await browser.refused("POST", "/organizations", body)
+    assert found == (403, "auth/email-not-verified")
+    await browser.ok("POST", "/session/verify-email", {"token": token})
+    await browser.ok("POST", "/organizations", body, 201)
+    assert [one["role"] for one in (await browser.ok("GET", "/session"))["memberships"]] == [
+        "owner"
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bkend.auth.errors import EmailNotVerified
 from bkend.clock import Clock
 from bkend.mail.service import Mail
 from bkend.manage.keys import Keys
@@ -84,6 +85,13 @@ class Tenants:
         if session is None or account is None or account["status"] != "active":
             return None
         return SignedIn(account, session)
+
+    async def require_verified(self, account_id: str) -> None:
+        """Raises EmailNotVerified for an account whose mailbox nobody has shown to be theirs, on a
+        server that sends mail (50 §4)."""
+        account = await self.accounts.get(account_id)
+        if account is not None and account["emailVerifiedAt"] is None and not self.mail.captures:
+            raise EmailNotVerified
 
     async def sweep(self) -> None:
         """Remove what time has ended."""

@@ -83,6 +83,7 @@ async def create_organization(
     require_whole(tenant, "organization:create")
     if not tenant.account_id:
         raise Forbidden("token", "organization:create: an account must own it")
+    await core.tenants.require_verified(tenant.account_id)
     body = await read_body(exchange, NewOrganization)
     made = await core.organizations.create(await actor_of(request, tenant), body.model_dump())
     return answer(await core.organizations.shape(made, "owner"), 201)
