@@ -75,8 +75,8 @@ async def test_one_users_answer_is_no_other_users(api: Api) -> None:
         for one in (ada, bob):
             assert (await asked_twice(api, one)).json()["email"] == one["user"]["email"]
     assert code(await api.call("GET", "/me")) == "auth/unauthorized"
-    other = {"headers": {"X-API-Key": "pk_" + "0" * 64}}
-    assert (await api.call("GET", "/me", ada, **other)).status_code == 401
+    token = {"Authorization": f"Bearer {ada['accessToken']}", "X-API-Key": "pk_" + "0" * 64}
+    assert (await api.http.get("/v1/auth/me", headers=token)).status_code == 401
 
 
 async def test_an_inactive_project_refuses(api: Api) -> None:
