@@ -29,9 +29,9 @@ from bkend.http.addresses import Network
 from bkend.http.exchange import Exchange
 from bkend.http.gate import Background, Gate
 from bkend.http.keyless import needs_no_key, versioned
+from bkend.http.later import Later
 from bkend.http.metrics import Metrics
 from bkend.http.transports import (
-    AsgiApp,
     AsgiTransport,
     Disconnected,
     Headers,
@@ -54,6 +54,8 @@ from bkend.store import (
 )
 
 LONGEST_TARGET = 64 * 1024
+ALIVE_PATH = "/healthz"
+ALIVE = b'{"status":"ok"}'
 FIXED_WORDS = frozenset(
     {"auth", "users", "files", "data", "health", "docs", "mcp", "img", "cdn", "storage"}
 )
@@ -72,7 +74,7 @@ class Application:
         door: TableDoor,
         me: MeDoor,
         background: Background,
-        fixed: AsgiApp,
+        fixed: Later,
         database: Database,
         metrics: Metrics,
         clock: Clock,
@@ -90,6 +92,10 @@ class Application:
         self._log_requests = log_requests
         self._process = os.urandom(6).hex()
         self._numbers = count(clock.now_ms() & 0xFFFFFF)
+
+    async def prepare(self) -> None:
+        """Load what the first request to a fixed endpoint would have to wait for."""
+        await self._fixed.loaded()
 
     async def finish(self) -> None:
         """Wait for the small tasks that no answer waited for."""
@@ -125,6 +131,9 @@ class Application:
                 waiting = handle_records(exchange, self._door, path[9:])
             elif path == ME and exchange.method == "GET":
                 waiting = self._answer_me(exchange)
+            elif path == ALIVE_PATH and exchange.method in ("GET", "HEAD"):
+                exchange.route = ALIVE_PATH
+                waiting = exchange.respond(200, ALIVE)
             else:
                 waiting = self._route(exchange, path)
         except Exception as error:
