@@ -365,6 +365,18 @@ TENANTS = [
             ("DELETE", "/device", "code"),
         )
     ],
+    _entry(
+        "GET",
+        f"{_MANAGE}/session/oauth/{{provider}}",
+        f"{_MANAGE}/session/oauth/google",
+        "400",
+    ),
+    _entry(
+        "GET",
+        f"{_MANAGE}/session/oauth/{{provider}}/callback",
+        f"{_MANAGE}/session/oauth/google/callback",
+        "303",
+    ),
     _entry("POST", f"{_MANAGE}/device/authorize", f"{_MANAGE}/device/authorize", "201", {}),
     *[
         _entry(method, f"/console/{word}", f"/console/{word}", status)
