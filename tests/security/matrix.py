@@ -353,12 +353,15 @@ TENANTS = [
             ("DELETE", "/account/sessions"),
             ("GET", "/account/tokens"),
             ("POST", "/account/tokens"),
+            ("GET", "/system/outbox"),
+            ("DELETE", "/system/outbox"),
         )
     ],
     *[
         _entry(method, f"{_MANAGE}{path}/{{{name}}}", f"{_MANAGE}{path}/x", "401", {})
         for method, path, name in (
             ("DELETE", "/account/sessions", "id"),
+            ("GET", "/system/outbox", "id"),
             ("DELETE", "/account/tokens", "id"),
             ("GET", "/device", "code"),
             ("POST", "/device", "code"),
