@@ -20,7 +20,7 @@ from bkend.auth.social import collections as social_collections
 from bkend.auth.social.asking import Asking
 from bkend.auth.social.outbound import Outbound
 from bkend.auth.social.service import Social
-from bkend.auth.social.states import StateSigner
+from bkend.auth.social.states import States, StateSigner
 from bkend.auth.tokens import Tokens
 from bkend.clock import Clock, SystemClock
 from bkend.environment import EnvironmentServices
@@ -70,6 +70,7 @@ from bkend.tables.design import Design
 from bkend.tables.service import Tables
 from bkend.tenants import collections as tenant_collections
 from bkend.tenants.parts import SERVER, Parts
+from bkend.tenants.providers import Credentials
 from bkend.tenants.service import Tenants
 from bkend.users.service import Users
 from bkend.users.uploads import UploadSigner
@@ -156,6 +157,15 @@ async def open_database(settings: Settings, *, serving: bool) -> Database:
         direct_url=settings.database_direct_url,
     )
     return await PostgresDatabase.open(options, serving=serving)
+
+
+def _console_providers(settings: Settings) -> dict[str, Credentials]:
+    """The credentials of the providers that tenants may sign in with, those that are complete."""
+    given = {
+        "google": (settings.console_google_client_id, settings.console_google_client_secret),
+        "github": (settings.console_github_client_id, settings.console_github_client_secret),
+    }
+    return {name: Credentials(id, secret) for name, (id, secret) in given.items() if id and secret}
 
 
 @asynccontextmanager
@@ -270,7 +280,20 @@ async def open_core(
             activities=Activities(control, clock, settings.activity_days),
             idempotency=Idempotency(control, sealer, clock),
             relay=relay,
-            tenants=Tenants.on(own, database.control, clock, keys, members, server_mail),
+            tenants=Tenants.on(
+                own,
+                control,
+                clock,
+                keys,
+                members,
+                server_mail,
+                States(
+                    AuthParts.on(control, clock, SERVER, tokens, hasher, sealer, server_mail, base),
+                    states,
+                ),
+                asking,
+                _console_providers(settings),
+            ),
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(control, clock, keys, quotas),
             environment_records=records,

@@ -30,7 +30,14 @@ from bkend.objects.s3_url import S3Address, mask_s3_url
 
 PREFIX = "BKEND_"
 FILE = "bkend.toml"
-SECRETS = frozenset({"secret", "secret_previous"})
+SECRETS = frozenset(
+    {
+        "secret",
+        "secret_previous",
+        "console_google_client_secret",
+        "console_github_client_secret",
+    }
+)
 """Settings whose value is never shown."""
 DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
 """Settings that may hold a password."""
@@ -96,6 +103,10 @@ class Settings(BaseSettings):
     max_projects: int | None = Field(default=None, ge=1, le=1_000_000)
     max_environments: int | None = Field(default=None, ge=1, le=1_000_000)
     max_origins: int = Field(default=20, ge=1, le=1000)
+    console_google_client_id: str | None = None
+    console_google_client_secret: str | None = Field(default=None, repr=False)
+    console_github_client_id: str | None = None
+    console_github_client_secret: str | None = Field(default=None, repr=False)
     signup: Literal["closed", "invite", "open"] = "invite"
     setup_token_required: Literal["off", "on"] = "off"  # noqa: S105  a switch
 

@@ -165,3 +165,30 @@ def test_two_servers_are_told_apart(shell: Shell, served: RunningServer) -> None
     assert other in stderr
     shell.run("logout", "--server", other)
     assert list(json.loads(shell.file.read_text())["servers"]) == [served.url]
+
+
+def test_keys_are_made_listed_and_revoked_at_a_server(served: RunningServer, shell: Shell) -> None:
+    _, stderr = shell.run("keys", "list", "--server", served.url, code=1)
+    assert "you are not logged in" in stderr
+    shell.run("login", "--server", served.url, "--token", "-", given=own_token(served))
+    at = ("--server", served.url, "--json")
+    stdout, _ = shell.run(
+        "keys", "create", "--type", "secret", "--name", "Remote", "--scope", "posts:read", *at
+    )
+    made = json.loads(stdout)
+    assert made["key"].startswith("sk_")
+    assert (made["name"], made["scopes"]) == ("Remote", ["posts:read"])
+    for place in ((), ("--project", "app", "--env", "dev"), ("--env", "dev")):
+        items = json.loads(shell.run("keys", "list", *place, *at)[0])["items"]
+        [listed] = [item for item in items if item["id"] == made["id"]]
+        assert "key" not in listed
+    stdout, _ = shell.run("keys", "revoke", made["id"], "--server", served.url)
+    assert stdout == f"Revoked Remote ({made['maskedKey']}).\n"
+    key = {"X-API-Key": made["key"]}
+    assert httpx.get(f"{served.url}/v1/data/posts", headers=key).status_code == 401
+    _, stderr = shell.run("keys", "revoke", "tok_none", "--server", served.url, code=1)
+    assert "there is no key" in stderr
+    _, stderr = shell.run("keys", "list", "--server", served.url, "--data", "x", code=1)
+    assert "two places" in stderr
+    _, stderr = shell.run("keys", "list", "--env", "none", "--project", "none", *at, code=1)
+    assert "no project 'none'" in stderr

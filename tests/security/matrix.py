@@ -353,18 +353,33 @@ TENANTS = [
             ("DELETE", "/account/sessions"),
             ("GET", "/account/tokens"),
             ("POST", "/account/tokens"),
+            ("GET", "/system/outbox"),
+            ("DELETE", "/system/outbox"),
         )
     ],
     *[
         _entry(method, f"{_MANAGE}{path}/{{{name}}}", f"{_MANAGE}{path}/x", "401", {})
         for method, path, name in (
             ("DELETE", "/account/sessions", "id"),
+            ("GET", "/system/outbox", "id"),
             ("DELETE", "/account/tokens", "id"),
             ("GET", "/device", "code"),
             ("POST", "/device", "code"),
             ("DELETE", "/device", "code"),
         )
     ],
+    _entry(
+        "GET",
+        f"{_MANAGE}/session/oauth/{{provider}}",
+        f"{_MANAGE}/session/oauth/google",
+        "400",
+    ),
+    _entry(
+        "GET",
+        f"{_MANAGE}/session/oauth/{{provider}}/callback",
+        f"{_MANAGE}/session/oauth/google/callback",
+        "303",
+    ),
     _entry("POST", f"{_MANAGE}/device/authorize", f"{_MANAGE}/device/authorize", "201", {}),
     *[
         _entry(method, f"/console/{word}", f"/console/{word}", status)

@@ -203,3 +203,21 @@ async def test_a_mailed_link_verifies_the_address(server: Server) -> None:
     assert await server.browser().refused("POST", "/session/verify-email", body) == INVALID
     again = await browser.refused("POST", "/session/verify-email/resend")
     assert again == (409, "account/already-verified")
+
+
+# -- the outbox -----------------------------------------------------------------------------------
+
+
+async def test_a_server_admin_reads_mails_that_were_not_sent(server: Server, ada: str) -> None:
+    await server.add("bob@example.com")
+    await mailed(server, "/session/password/forgot", "bob@example.com")
+    browser, bob = await server.signed_in(), await server.signed_in("bob@example.com")
+    path = "/system/outbox"
+    found = await browser.ok("GET", path)
+    [mail] = found["items"]
+    assert (mail["to"], mail["template"]) == ("bob@example.com", "password_reset")
+    assert await browser.ok("GET", f"{path}/{mail['id']}") == mail
+    for method, where in (("GET", path), ("GET", f"{path}/{mail['id']}"), ("DELETE", path)):
+        assert await bob.refused(method, where) == (403, "common/forbidden")
+    assert (await browser.ok("DELETE", path))["count"] == 1
+    assert await browser.refused("GET", f"{path}/{mail['id']}") == (404, "common/not-found")

@@ -17,6 +17,19 @@ class RemoteRefusal(Refused):
         self.code = code
 
 
+def logged_in(server: str, data: str | None) -> Remote:
+    """The server with the token of `bkend login`; Refused without one."""
+    from bkend.cli.logins import read_logins, server_url
+
+    if data is not None:
+        raise Refused("--server and --data name two places; give one")
+    url = server_url(server)
+    kept = read_logins().get(url)
+    if kept is None:
+        raise Refused(f"you are not logged in to {url}; run `bkend login --server {url}`")
+    return Remote(url, kept["token"])
+
+
 class Remote:
     """One server, with a token or without."""
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bkend.auth import collections as auth_collections
+from bkend.auth.social import collections as social_collections
 from bkend.mail import collections as mail_collections
 from bkend.sealing import SealedField
 from bkend.store import Collection, Index, Operation, Update
@@ -56,6 +57,7 @@ COLLECTIONS: tuple[Collection, ...] = (
         (Index("account", (("accountId", 1), ("createdAt", -1))),),
     ),
     *(found for found in auth_collections.COLLECTIONS if found.name in _SHARED),
+    *(found for found in social_collections.COLLECTIONS if found.name == social_collections.STATES),
     *mail_collections.COLLECTIONS,
 )
 

@@ -89,19 +89,36 @@ class Links:
         """Count a mail to an address, known or not; raises TooManyAttempts."""
         await self._buckets.take(_MAILS, f"{purpose}|{address}")
 
-    async def compose(
+    async def issue(self, purpose: Purpose, address: str, account: Mapping[str, Any]) -> str:
+        """A new token that is mailed to nobody, for who has shown already who they are."""
+        while True:
+            token, operations = self._make(purpose, address, account)
+            try:
+                await self._store.commit(operations)
+            except Duplicate:
+                continue
+            return token
+
+    def _make(
         self, purpose: Purpose, address: str, account: Mapping[str, Any] | None
-    ) -> list[Operation]:
-        """The operations that store a new token and put its mail in the outbox."""
-        kind, token, now = _KINDS[purpose], secrets.token_urlsafe(32), self._clock.now_ms()
+    ) -> tuple[str, list[Operation]]:
+        token, now = secrets.token_urlsafe(32), self._clock.now_ms()
         slot = digest(f"{purpose}|{address}")
         fields = {
             "purpose": purpose,
             "digest": digest(token),
             "email": address,
             "accountId": account["id"] if account else None,
-            "expiresAt": format_time(now + kind.lifetime_ms),
+            "expiresAt": format_time(now + _KINDS[purpose].lifetime_ms),
         }
+        before = DeleteWhere(TENANT_LINKS, Equals(("id",), slot))
+        return token, [before, Insert(TENANT_LINKS, slot, fields, now, now)]
+
+    async def compose(
+        self, purpose: Purpose, address: str, account: Mapping[str, Any] | None
+    ) -> list[Operation]:
+        """The operations that store a new token and put its mail in the outbox."""
+        kind, (token, operations) = _KINDS[purpose], self._make(purpose, address, account)
         link = f"{self._base}{kind.page}?{urlencode({'token': token})}"
         mail = await self._mail.compose(
             kind.category,
@@ -114,8 +131,7 @@ class Links:
             },
             account["locale"] if account else None,
         )
-        before = DeleteWhere(TENANT_LINKS, Equals(("id",), slot))
-        return [before, Insert(TENANT_LINKS, slot, fields, now, now), mail]
+        return [*operations, mail]
 
     async def send(
         self,

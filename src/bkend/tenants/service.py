@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bkend.auth.errors import EmailNotVerified
+from bkend.auth.social.asking import Asking
+from bkend.auth.social.states import States
 from bkend.clock import Clock
 from bkend.mail.service import Mail
 from bkend.manage.keys import Keys
@@ -16,6 +19,7 @@ from bkend.tenants.devices import Devices
 from bkend.tenants.events import LoginEvents
 from bkend.tenants.own import OwnAccount
 from bkend.tenants.parts import Parts
+from bkend.tenants.providers import Credentials, SignInProviders
 from bkend.tenants.recovery import Recovery
 from bkend.tenants.sessions import Session, Sessions
 from bkend.tenants.setup import Setup
@@ -48,6 +52,7 @@ class Tenants:
     own: OwnAccount
     tokens: Tokens
     devices: Devices
+    providers: SignInProviders
     mail: Mail
     """Mails of the server itself."""
 
@@ -60,21 +65,27 @@ class Tenants:
         keys: Keys,
         members: Members,
         mail: Mail,
+        states: States,
+        asking: Asking,
+        credentials: Mapping[str, Credentials],
     ) -> Tenants:
-        """All parts on the control store."""
+        """All parts on the control store; `credentials` are those of the providers that people may
+        sign in with."""
         tokens = Tokens(store, keys, members, clock)
+        signing_in = SigningIn(parts, tokens)
         return cls(
             parts=parts,
             accounts=parts.accounts,
             sessions=parts.sessions,
             events=parts.events,
             setup=Setup(parts, keys),
-            signing_in=SigningIn(parts, tokens),
+            signing_in=signing_in,
             signing_up=SigningUp(parts),
             recovery=Recovery(parts, tokens),
             own=OwnAccount(parts, tokens),
             tokens=tokens,
             devices=Devices(parts, tokens),
+            providers=SignInProviders(states, asking, credentials, signing_in),
             mail=mail,
         )
 

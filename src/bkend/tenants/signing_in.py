@@ -1,4 +1,4 @@
-"""Signing in with a password or a mailed link (51 §7, §8).
+"""Signing in with a password, a mailed link or a provider (51 §7, §8).
 
 Neither the answer nor its time tells whether an address is known.
 """
@@ -6,10 +6,11 @@ Neither the answer nor its time tells whether an address is known.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bkend.auth.errors import BucketFull, InvalidCredentials, SignupDisabled
-from bkend.auth.mfa.errors import InvalidMfaCode
+from bkend.auth.mfa.errors import InvalidMfaCode, MfaRequired
 from bkend.auth.sessions import Client
 from bkend.ids import uuid4
 from bkend.store import Conflict, Duplicate, Equals, Insert, Missing, Operation, Update, all_of
@@ -17,7 +18,6 @@ from bkend.store.documents import format_time
 from bkend.tenants.accounts import checked_email, new_account, same_and_active, with_provider
 from bkend.tenants.collections import MFA_FIELDS, TENANT_ACCOUNTS
 from bkend.tenants.errors import AccountDisabled, LinkInvalid
-from bkend.tenants.links import Link
 from bkend.tenants.lockout import WRONG_PASSWORDS, origin
 from bkend.tenants.parts import Parts
 from bkend.tenants.sessions import Session
@@ -26,6 +26,18 @@ from bkend.tenants.tokens import Tokens
 Clear: TypeAlias = Callable[[], Operation]
 
 _TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Somebody who has shown that an address is theirs."""
+
+    email: str
+    provider: str
+    name: str
+    """What to call them if they are new."""
+    operations: tuple[Operation, ...] = ()
+    """What uses the proof up."""
 
 
 class SigningIn:
@@ -110,50 +122,83 @@ class SigningIn:
         for _ in range(_TRIES):
             link = await self._parts.links.find("magic", token)
             account = await self._parts.accounts.by_email(link.email)
+            id = account["id"] if account else None
+            # One that was for nobody is good for whoever has made the account since.
+            if link.account_id not in (None, id):
+                raise LinkInvalid
+            shown = Shown(link.email, "magic_link", link.email.partition("@")[0], (link.use(),))
             try:
-                if account is None:
-                    return await self._join(link, client)
-                return await self._by_link(link, account, code, client)
+                return await self._admit(shown, account, code, client)
             except (Conflict, Missing, Duplicate):
                 continue  # link, code or account were changed meanwhile: look again
         raise LinkInvalid
+
+    # -- by provider ------------------------------------------------------------------------
+
+    async def with_provider(
+        self, provider: str, email: str, name: str, client: Client
+    ) -> Session | str:
+        """Open a session for the holder of an address that a provider vouches for; instead the
+        token of a login link where the second factor must be asked for.
+
+        Raises SignupDisabled, AccountDisabled, LinkInvalid (changed again and again).
+        """
+        parts, shown = self._parts, Shown(email, provider, name)
+        for _ in range(_TRIES):
+            account = await parts.accounts.by_email(email)
+            try:
+                return await self._admit(shown, account, None, client)
+            except MfaRequired:
+                assert account is not None
+                return await parts.links.issue("magic", email, account)
+            except (Conflict, Missing, Duplicate):
+                continue
+        raise LinkInvalid
+
+    # -- whose mailbox it is ----------------------------------------------------------------
+
+    async def _admit(
+        self, shown: Shown, account: dict[str, Any] | None, code: str | None, client: Client
+    ) -> Session:
+        """Open a session for who has shown that the address is theirs; Conflict, Missing and
+        Duplicate when something was changed meanwhile."""
+        if account is None:
+            return await self._join(shown, client)
+        if account["status"] != "active":
+            raise AccountDisabled
+        if account["emailVerifiedAt"] is None:
+            return await self._reclaim(shown, account, client)
+        used_up = await self._demanded(account, code, client)
+        operations = [*shown.operations, *([used_up] if used_up else [])]
+        now = self._parts.clock.now_ms()
+        fields = {
+            "lastLoginAt": format_time(now),
+            "providers": with_provider(account, shown.provider),
+        }
+        seen = Update(TENANT_ACCOUNTS, account["id"], set=fields, guard=same_and_active(account))
+        success = self._success(shown, account["id"], client)
+        return await self._parts.sessions.open(account["id"], client, [*operations, seen, success])
 
     async def _may_join(self, address: str) -> bool:
         is_open = self._parts.signup_mode == "open"
         return is_open or await self._parts.invited(address, None)
 
-    async def _join(self, link: Link, client: Client) -> Session:
+    async def _join(self, shown: Shown, client: Client) -> Session:
         parts = self._parts
-        if link.account_id is not None:  # it was for an account that has gone since
-            raise LinkInvalid
-        if not await self._may_join(link.email):
+        if not await self._may_join(shown.email):
             raise SignupDisabled
         now, id = parts.clock.now_ms(), uuid4()
-        name = link.email.partition("@")[0][:50].ljust(2, "_")
         fields = new_account(
-            link.email, name, now, password_hash=None, provider="magic_link", is_verified=True
+            shown.email,
+            shown.name[:50].strip().ljust(2, "_"),
+            now,
+            password_hash=None,
+            provider=shown.provider,
+            is_verified=True,
         ) | {"lastLoginAt": format_time(now)}
         made = Insert(TENANT_ACCOUNTS, id, fields, now, now, id)
-        success = parts.events.entry(id, link.email, "magic_link", "success", client)
-        return await parts.sessions.open(id, client, [link.use(), made, success])
-
-    async def _by_link(
-        self, link: Link, account: dict[str, Any], code: str | None, client: Client
-    ) -> Session:
-        parts, id = self._parts, account["id"]
-        if link.account_id not in (None, id):
-            raise LinkInvalid
-        if account["status"] != "active":
-            raise AccountDisabled
-        if account["emailVerifiedAt"] is None:
-            return await self._reclaim(link, account, client)
-        operations = [link.use()]
-        used_up = await self._demanded(account, code, client)
-        if used_up is not None:
-            operations.append(used_up)
-        return await parts.sessions.open(
-            id, client, [*operations, self._seen(account), self._success(account, client)]
-        )
+        success = self._success(shown, id, client)
+        return await parts.sessions.open(id, client, [*shown.operations, made, success])
 
     async def _demanded(
         self, account: dict[str, Any], code: str | None, client: Client
@@ -166,7 +211,7 @@ class SigningIn:
         async with parts.buckets.attempt(WRONG_PASSWORDS, key):
             return parts.mfa.demand(account, code)
 
-    async def _reclaim(self, link: Link, account: dict[str, Any], client: Client) -> Session:
+    async def _reclaim(self, shown: Shown, account: dict[str, Any], client: Client) -> Session:
         """The holder of the mailbox comes in for the first time: whoever made the account before
         keeps no way into it. No password, second factor, session or token stays."""
         parts, id = self._parts, account["id"]
@@ -177,7 +222,7 @@ class SigningIn:
             set={
                 "passwordHash": None,
                 "mfaEnabled": False,
-                "providers": ["magic_link"],
+                "providers": [shown.provider],
                 "emailVerifiedAt": format_time(now),
                 "lastLoginAt": format_time(now),
             },
@@ -189,23 +234,13 @@ class SigningIn:
             id,
             client,
             [
-                link.use(),
+                *shown.operations,
                 changed,
                 parts.sessions.ending_others(id, ""),
                 *await self._tokens.revoking_all(account, client),
-                self._success(account, client),
+                self._success(shown, id, client),
             ],
         )
 
-    def _seen(self, account: dict[str, Any]) -> Operation:
-        now = self._parts.clock.now_ms()
-        fields = {
-            "lastLoginAt": format_time(now),
-            "providers": with_provider(account, "magic_link"),
-        }
-        return Update(TENANT_ACCOUNTS, account["id"], set=fields, guard=same_and_active(account))
-
-    def _success(self, account: dict[str, Any], client: Client) -> Operation:
-        return self._parts.events.entry(
-            account["id"], account["email"], "magic_link", "success", client
-        )
+    def _success(self, shown: Shown, account_id: str, client: Client) -> Operation:
+        return self._parts.events.entry(account_id, shown.email, shown.provider, "success", client)

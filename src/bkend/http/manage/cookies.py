@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -19,6 +20,9 @@ CSRF_HEADER = "X-Bkend-CSRF"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN = frozenset({"same-origin", "none"})
 _FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+_OWN_PATH = re.compile(
+    r"/console/(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*/?)?(?:\?code=[A-Za-z-]{0,12})?"
+)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -66,7 +70,7 @@ def with_session(response: Response, request: Request, session: Session) -> Resp
         session.cookie,
         max_age=LIFETIME_MS // 1000,
         path="/",
-        secure=_is_secure(request),
+        secure=is_secure(request),
         httponly=True,
         samesite="lax",
     )
@@ -77,7 +81,7 @@ def with_session(response: Response, request: Request, session: Session) -> Resp
 def without_session(response: Response, request: Request) -> Response:
     """The response, signing the browser out."""
     response.delete_cookie(
-        COOKIE, path="/", secure=_is_secure(request), httponly=True, samesite="lax"
+        COOKIE, path="/", secure=is_secure(request), httponly=True, samesite="lax"
     )
     return response
 
@@ -101,11 +105,16 @@ def is_on_this_machine(request: Request) -> bool:
     return host in _LOOPBACK
 
 
-def _is_secure(request: Request) -> bool:
+def is_secure(request: Request) -> bool:
     """Whether the browser came by https, as far as anybody says so: at worst a liar's own cookie
     is not sent back."""
     told = exchange_of(request).headers.get("x-forwarded-proto") or ""
     return base_url(request).startswith("https:") or told.strip().lower() == "https"
+
+
+def own_path(wanted: str) -> str:
+    """The path when it is one of our pages, else the console's first."""
+    return wanted if _OWN_PATH.fullmatch(wanted) else "/console/"
 
 
 def _host_of(origin: str) -> str:

@@ -6,7 +6,6 @@ up, so that a mail scanner does no harm.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from html import escape
 from typing import TypeAlias
@@ -23,7 +22,7 @@ from bkend.auth.sessions import Client
 from bkend.core import Core
 from bkend.errors import ApiError, NotFound
 from bkend.http.dependencies import current_client, exchange_of
-from bkend.http.manage.cookies import require_own_page, visitor, with_session
+from bkend.http.manage.cookies import own_path, require_own_page, visitor, with_session
 from bkend.http.manage.setup import needs_token
 from bkend.tenants.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from bkend.tenants.errors import CsrfFailed
@@ -36,7 +35,6 @@ Page: TypeAlias = Callable[[Request, Core, Fields], Awaitable[Response]]
 SETUP, LOGIN, DEVICE = "/console/setup", "/console/login", "/console/device"
 MAGIC, RESET, VERIFY = "/console/magic", "/console/reset", "/console/verify"
 _MOST_FIELDS = 12
-_NEXT = re.compile(rf"{DEVICE}(?:\?code=[A-Za-z-]{{0,12}})?")
 
 
 async def _setup(request: Request, core: Core, fields: Fields) -> Response:
@@ -73,9 +71,7 @@ def _setup_form(request: Request, fields: Fields) -> str:
 
 
 async def _login(request: Request, core: Core, fields: Fields) -> Response:
-    onward = fields.get("next", "")
-    if not _NEXT.fullmatch(onward):
-        onward = "/console/"
+    onward = own_path(fields.get("next", ""))
     if request.method == "POST":
         email = fields.get("email", "")
         if fields.get("how") == "link":
@@ -90,10 +86,13 @@ async def _login(request: Request, core: Core, fields: Fields) -> Response:
             email, fields.get("password", ""), fields.get("code") or None, await _client(request)
         )
         return with_session(RedirectResponse(onward, 303), request, session)
-    return _form("Sign in", LOGIN, _login_form(fields, onward), fields)
+    if fields.get("error"):  # a provider's sign-in, which came back without anybody
+        lead = "Signing in there did not work, or no account may be made here. Try another way."
+        fields = {**fields, "problem": lead}
+    return _form("Sign in", LOGIN, _login_form(core, fields, onward), fields)
 
 
-def _login_form(fields: Fields, onward: str) -> str:
+def _login_form(core: Core, fields: Fields, onward: str) -> str:
     code = ""
     if fields.get("problem-code") == MfaRequired.code or fields.get("code"):
         code = _box("Code of your authenticator app", "code", {}, autocomplete="one-time-code")
@@ -107,6 +106,12 @@ def _login_form(fields: Fields, onward: str) -> str:
         '<button class="quiet" name="how" value="link" type="submit">Send login link</button>'
         '<button class="quiet" name="how" value="reset" type="submit">Forgot password?</button>'
         "</div>"
+        + "".join(
+            f'<p class="lead"></p><a class="button" href="/manage/v1/session/oauth/{name}?'
+            f'next={quote(onward, safe="")}">Continue with {label}</a>'
+            for name, label in (("google", "Google"), ("github", "GitHub"))
+            if name in core.tenants.providers.names
+        )
     )
 
 
