@@ -1,0 +1,217 @@
+"""Decoding, scaling, cropping, converting: what a process of the pool does with one picture.
+
+Runs in those processes only: libvips never reads a file of somebody else's inside the server.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pyvips
+
+from bkend.images.formats import CONVERTED, SNIFFED, Format, sniff
+from bkend.images.instructions import Instructions
+from bkend.images.sizing import Sizing, sizing
+
+MOST_PIXELS = 50_000_000
+"""Of a picture, before and after."""
+MOST_PIXELS_OF_FRAMES = 200_000_000
+"""Of all frames of an animation together, before."""
+_LONGEST: dict[Format, int] = {
+    "webp": 16_383,
+    "jpeg": 65_500,
+    "png": 1_000_000,
+    "gif": 65_535,
+    "avif": 16_384,
+}
+"""Side that the format can have."""
+_ANIMATED = frozenset({"gif", "webp"})
+_TURNED = frozenset({5, 6, 7, 8})
+_LOADERS = ("Jpeg", "Png", "Webp", "Nsgif", "Heif")
+_WHITE = 255.0
+_KEPT = ("delay", "loop", "background", "gif-palette")
+_FINE = 8.0
+"""A blur of a larger sigma is made on a smaller copy, where nobody sees the difference."""
+_Image: TypeAlias = pyvips.Image
+
+
+class Unfit(Exception):
+    """The file cannot be made into this; the message is for the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What the first look at a file tells."""
+
+    path: Path
+    format: Format
+    width: int
+    height: int
+    frames: int
+    header: _Image
+
+
+def prepare() -> None:
+    """Once in a process: only loaders of the five formats, no threads, nothing kept."""
+    pyvips.block_untrusted_set(True)
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    for name in _LOADERS:
+        pyvips.operation_block_set(f"VipsForeignLoad{name}", False)
+    pyvips.cache_set_max(0)
+    pyvips.concurrency_set(1)
+
+
+def transform(path: Path, target: Path, asked: Instructions, *, automatic: bool) -> Format:
+    """Write the picture at `path`, as asked, to `target`; its format. `automatic`: JPEG and PNG
+    become WebP where no format is asked for. Raises Unfit."""
+    try:
+        source = _look(path)
+        format_ = asked.format or source.format
+        plan = sizing(source.width, source.height, asked)
+        fits_webp = max(plan.result) <= _LONGEST["webp"]
+        if automatic and asked.format is None and source.format in CONVERTED and fits_webp:
+            format_ = "webp"
+        frames = source.frames if format_ == source.format and format_ in _ANIMATED else 1
+        _check(source, plan, frames, format_)
+        image = _scaled(source, plan, frames)
+        if frames > 1:
+            image = _each_frame(image, plan, asked)
+        else:
+            image = _finished(image, _box(image, plan, asked), asked)
+        _save(image, target, format_, asked.quality)
+    except pyvips.Error:
+        raise Unfit("The file is damaged, or no picture that can be read") from None
+    return format_
+
+
+def _look(path: Path) -> _Source:
+    with open(path, "rb") as file:
+        found = sniff(file.read(SNIFFED))
+    if found is None:
+        raise Unfit("The file is no JPEG, PNG, GIF, WebP or AVIF picture")
+    header = pyvips.Image.new_from_source(_opened(path), "", access="sequential")
+    width, height = header.width, header.height
+    if _field(header, "orientation", 1) in _TURNED:
+        width, height = height, width
+    frames = _field(header, "n-pages", 1) if found in _ANIMATED else 1
+    return _Source(path, found, width, height, frames, header)
+
+
+def _opened(path: Path) -> Any:
+    return pyvips.Source.new_from_file(str(path))
+
+
+def _field(image: _Image, name: str, otherwise: Any) -> Any:
+    return image.get(name) if image.get_typeof(name) else otherwise
+
+
+def _check(source: _Source, plan: Sizing, frames: int, format_: Format) -> None:
+    """Raises Unfit for what would take too much."""
+    pixels, (width, height) = source.width * source.height, plan.result
+    largest = max(pixels, plan.width * plan.height, width * height * frames)
+    if largest > MOST_PIXELS or pixels * frames > MOST_PIXELS_OF_FRAMES:
+        raise Unfit("The picture has more than 50 megapixels")
+    if max(width, height) > _LONGEST[format_]:
+        raise Unfit(f"No {format_} picture can have {width}x{height} pixels")
+
+
+def _scaled(source: _Source, plan: Sizing, frames: int) -> _Image:
+    """The picture upright, in sRGB, scaled while it is decoded; frames stand below each other."""
+    options = {"option_string": f"[n={frames}]"} if source.format in _ANIMATED else {}
+    image = pyvips.Image.thumbnail_source(
+        _opened(source.path),
+        plan.width,
+        height=plan.height,
+        size="force",
+        output_profile="srgb",
+        fail_on="error",
+        **options,
+    )
+    if image.interpretation not in ("srgb", "b-w"):
+        image = image.colourspace("srgb")
+    return image if image.format == "uchar" else image.cast("uchar")
+
+
+def _box(image: _Image, plan: Sizing, asked: Instructions) -> tuple[int, int, int, int] | None:
+    """Left, top, width and height of what stays of one frame."""
+    if plan.crop is None or plan.crop == (image.width, image.height):
+        return None
+    width, height = plan.crop
+    if not asked.smart:
+        return (image.width - width) // 2, (image.height - height) // 2, width, height
+    image = image.copy_memory()
+    flat = image.flatten(background=_WHITE) if image.hasalpha() else image
+    cropped = flat.smartcrop(width, height, interesting="entropy")
+    return -cropped.xoffset, -cropped.yoffset, width, height
+
+
+def _finished(image: _Image, box: tuple[int, int, int, int] | None, asked: Instructions) -> _Image:
+    """A frame cropped and blurred."""
+    if box is not None:
+        image = image.copy_memory().crop(*box)
+    if asked.blur is None:
+        return image
+    radius, sigma = asked.blur
+    return _blurred(image.copy_memory(), radius, sigma)
+
+
+def _each_frame(image: _Image, plan: Sizing, asked: Instructions) -> _Image:
+    """The same of all frames, cropped where the details of the first are."""
+    high = _field(image, "page-height", image.height)
+    if plan.crop is None and asked.blur is None:
+        return image
+    image = image.copy_memory()
+    frames = [image.crop(0, top, image.width, high) for top in range(0, image.height, high)]
+    box = _box(frames[0], plan, asked)
+    done = [_finished(frame, box, asked).copy_memory() for frame in frames]
+    joined = pyvips.Image.arrayjoin(done, across=1).copy()
+    for name in _KEPT:
+        if image.get_typeof(name):
+            joined.set_type(image.get_typeof(name), name, image.get(name))
+    joined.set_type(pyvips.GValue.gint_type, "page-height", done[0].height)
+    joined.set_type(pyvips.GValue.gint_type, "n-pages", len(done))
+    return joined
+
+
+def _blurred(image: _Image, radius: float, sigma: float) -> _Image:
+    """A Gaussian that ends at the radius; transparent pixels give no colour to their neighbours."""
+    factor = max(1.0, min(sigma, radius) / _FINE)
+    width, height = image.width, image.height
+    has_alpha = image.hasalpha()
+    if has_alpha:
+        image = image.premultiply()
+    if factor > 1:
+        small = max(1, round(width / factor)), max(1, round(height / factor))
+        image = _resized(image, *small)
+    sigma, radius = sigma / factor, radius / factor
+    end = min(max(math.exp(-(radius**2) / (2 * sigma**2)), 0.01), 0.99)
+    image = image.gaussblur(sigma, min_ampl=end)
+    if factor > 1:
+        image = _resized(image, width, height)
+    if has_alpha:
+        image = image.unpremultiply()
+    return image.cast("uchar")
+
+
+def _resized(image: _Image, width: int, height: int) -> _Image:
+    return image.resize(width / image.width, vscale=height / image.height, kernel="linear")
+
+
+def _save(image: _Image, target: Path, format_: Format, quality: int) -> None:
+    writer = pyvips.Target.new_to_file(str(target))
+    if format_ == "jpeg" and image.hasalpha():
+        image = image.flatten(background=_WHITE)
+    savers: dict[Format, Callable[[], Any]] = {
+        "jpeg": lambda: image.jpegsave_target(writer, Q=quality, optimize_coding=True, keep="none"),
+        "webp": lambda: image.webpsave_target(writer, Q=quality, keep="none"),
+        "png": lambda: image.pngsave_target(writer, keep="none"),
+        "gif": lambda: image.gifsave_target(writer, keep="none"),
+        "avif": lambda: image.heifsave_target(
+            writer, Q=quality, compression="av1", effort=2, bitdepth=8, keep="none"
+        ),
+    }
+    savers[format_]()
