@@ -36,6 +36,7 @@ from bkend.http.manage.router import allowed_methods
 from bkend.http.manage.router import routes as manage_routes
 from bkend.http.metrics import Metrics
 from bkend.http.openapi import document
+from bkend.images.api import routes as image_routes
 from bkend.records.door import TableDoor
 from bkend.users.api import router as users_router
 from bkend.users.api import withdrawal as withdrawal_router
@@ -114,6 +115,7 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     app.router.routes.extend(console_routes)
     app.router.routes.extend(docs_routes)
     app.router.routes.extend(raw_routes)
+    app.router.routes.extend(image_routes)
     app.router.routes.extend(health_routes(core, metrics))
     app.add_api_route("/", _to_console, include_in_schema=False)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)
