@@ -152,6 +152,8 @@ class Files:
             except Duplicate:
                 raise KeyAlreadyExists from None
             assert isinstance(stored, bytes)
+            if upload["visibility"] == "public" != fields["visibility"]:
+                await self._withdrawn(key)
             return decode(stored)
 
     async def _refuse_unissued(self, actor: FileActor, key: str) -> None:

@@ -32,7 +32,9 @@ _LONGEST: dict[Format, int] = {
 _ANIMATED = frozenset({"gif", "webp"})
 _TURNED = frozenset({5, 6, 7, 8})
 _LOADERS = ("Jpeg", "Png", "Webp", "Nsgif", "Heif")
-_WHITE = 255.0
+_WHITE = [255.0]
+_NOTHING = 0
+"""Of the metadata is kept."""
 _KEPT = ("delay", "loop", "background", "gif-palette")
 _FINE = 8.0
 """A blur of a larger sigma is made on a smaller copy, where nobody sees the difference."""
@@ -121,7 +123,6 @@ def _check(source: _Source, plan: Sizing, frames: int, format_: Format) -> None:
 
 def _scaled(source: _Source, plan: Sizing, frames: int) -> _Image:
     """The picture upright, in sRGB, scaled while it is decoded; frames stand below each other."""
-    options = {"option_string": f"[n={frames}]"} if source.format in _ANIMATED else {}
     image = pyvips.Image.thumbnail_source(
         _opened(source.path),
         plan.width,
@@ -129,7 +130,7 @@ def _scaled(source: _Source, plan: Sizing, frames: int) -> _Image:
         size="force",
         output_profile="srgb",
         fail_on="error",
-        **options,
+        option_string=f"n={frames}" if source.format in _ANIMATED else "",
     )
     if image.interpretation not in ("srgb", "b-w"):
         image = image.colourspace("srgb")
@@ -206,12 +207,14 @@ def _save(image: _Image, target: Path, format_: Format, quality: int) -> None:
     if format_ == "jpeg" and image.hasalpha():
         image = image.flatten(background=_WHITE)
     savers: dict[Format, Callable[[], Any]] = {
-        "jpeg": lambda: image.jpegsave_target(writer, Q=quality, optimize_coding=True, keep="none"),
-        "webp": lambda: image.webpsave_target(writer, Q=quality, keep="none"),
-        "png": lambda: image.pngsave_target(writer, keep="none"),
-        "gif": lambda: image.gifsave_target(writer, keep="none"),
+        "jpeg": lambda: image.jpegsave_target(
+            writer, Q=quality, optimize_coding=True, keep=_NOTHING
+        ),
+        "webp": lambda: image.webpsave_target(writer, Q=quality, keep=_NOTHING),
+        "png": lambda: image.pngsave_target(writer, keep=_NOTHING),
+        "gif": lambda: image.gifsave_target(writer, keep=_NOTHING),
         "avif": lambda: image.heifsave_target(
-            writer, Q=quality, compression="av1", effort=2, bitdepth=8, keep="none"
+            writer, Q=quality, compression="av1", effort=2, bitdepth=8, keep=_NOTHING
         ),
     }
     savers[format_]()
