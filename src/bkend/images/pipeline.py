@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -36,6 +37,7 @@ _WHITE = [255.0]
 _NOTHING = 0
 """Of the metadata is kept."""
 _KEPT = ("delay", "loop", "background", "gif-palette")
+_AVIF_EFFORT = 2
 _FINE = 8.0
 """A blur of a larger sigma is made on a smaller copy, where nobody sees the difference."""
 _Image: TypeAlias = pyvips.Image
@@ -206,15 +208,13 @@ def _save(image: _Image, target: Path, format_: Format, quality: int) -> None:
     writer = pyvips.Target.new_to_file(str(target))
     if format_ == "jpeg" and image.hasalpha():
         image = image.flatten(background=_WHITE)
-    savers: dict[Format, Callable[[], Any]] = {
-        "jpeg": lambda: image.jpegsave_target(
-            writer, Q=quality, optimize_coding=True, keep=_NOTHING
-        ),
-        "webp": lambda: image.webpsave_target(writer, Q=quality, keep=_NOTHING),
-        "png": lambda: image.pngsave_target(writer, keep=_NOTHING),
-        "gif": lambda: image.gifsave_target(writer, keep=_NOTHING),
-        "avif": lambda: image.heifsave_target(
-            writer, Q=quality, compression="av1", effort=2, bitdepth=8, keep=_NOTHING
+    savers: dict[Format, Callable[..., Any]] = {
+        "jpeg": partial(image.jpegsave_target, Q=quality, optimize_coding=True),
+        "webp": partial(image.webpsave_target, Q=quality),
+        "png": image.pngsave_target,
+        "gif": image.gifsave_target,
+        "avif": partial(
+            image.heifsave_target, Q=quality, compression="av1", effort=_AVIF_EFFORT, bitdepth=8
         ),
     }
-    savers[format_]()
+    savers[format_](writer, keep=_NOTHING)
