@@ -1,4 +1,4 @@
-"""The command line: `python -m bench`, and `growth`, `auth`, `crash`, `images` and `s3` after it."""
+"""The command line: `python -m bench`, and `growth`, `auth`, `crash`, `images`, `s3` after it."""
 
 import signal
 import sys
