@@ -17,6 +17,7 @@ from bkend.auth.errors import invalid_request
 from bkend.auth.links.api import router as links_router
 from bkend.auth.links.invitations_api import router as invitations_router
 from bkend.auth.links.pages import routes as link_pages
+from bkend.auth.me import MeDoor
 from bkend.auth.mfa.api import router as mfa_router
 from bkend.auth.social.api import router as social_router
 from bkend.client.routes import routes as client_routes
@@ -28,6 +29,7 @@ from bkend.files.api import router as files_router
 from bkend.files.api_multipart import router as multipart_router
 from bkend.files.raw import routes as raw_routes
 from bkend.http.addresses import parse_networks
+from bkend.http.admissions import Admissions
 from bkend.http.application import Application
 from bkend.http.gate import Background, Gate
 from bkend.http.health import health_routes
@@ -71,11 +73,14 @@ def build_app(core: Core) -> Application:
         core.clock,
         background.start,
     )
+    admissions = Admissions(core.keys, core.environments, core.clock)
+    me = MeDoor(gate, admissions)
     return Application(
         gate=gate,
-        door=TableDoor(gate, core.keys, core.environments, core.clock),
+        door=TableDoor(gate, admissions),
+        me=me,
         background=background,
-        fixed=_fixed_app(core, metrics),
+        fixed=_fixed_app(core, metrics, me),
         database=core.database,
         metrics=metrics,
         clock=core.clock,
@@ -95,7 +100,7 @@ class _Fixed(FastAPI):
         return self.openapi_schema
 
 
-def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
+def _fixed_app(core: Core, metrics: Metrics, me: MeDoor) -> FastAPI:
     app = _Fixed(
         title="bkend",
         version=__version__,
@@ -106,6 +111,7 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.core = core
+    app.state.me = me
     for router in _ROUTERS:
         # Not included, which would compile every route once more.
         app.router.routes.extend(router.routes)

@@ -13,6 +13,8 @@ from typing import Any
 
 import structlog
 
+from bkend.auth.me import PATH as ME
+from bkend.auth.me import MeDoor
 from bkend.clock import Clock
 from bkend.errors import (
     ApiError,
@@ -68,6 +70,7 @@ class Application:
         *,
         gate: Gate,
         door: TableDoor,
+        me: MeDoor,
         background: Background,
         fixed: AsgiApp,
         database: Database,
@@ -78,6 +81,7 @@ class Application:
     ) -> None:
         self._gate = gate
         self._door = door
+        self._me = me
         self._background = background
         self._fixed = fixed
         self._database = database
@@ -119,6 +123,8 @@ class Application:
                 raise UriTooLong
             if path.startswith("/v1/data/") and exchange.method != "OPTIONS":
                 waiting = handle_records(exchange, self._door, path[9:])
+            elif path == ME and exchange.method == "GET":
+                waiting = self._answer_me(exchange)
             else:
                 waiting = self._route(exchange, path)
         except Exception as error:
@@ -165,6 +171,13 @@ class Application:
                 client=exchange.address,
                 request_id=exchange.request_id,
             )
+
+    def _answer_me(self, exchange: Exchange) -> Awaitable[None] | None:
+        body = self._me.remembered(exchange)
+        if body is None:
+            return self._route(exchange, ME)
+        exchange.route = ME
+        return exchange.respond(200, exchange.wrap(body))
 
     async def _route(self, exchange: Exchange, path: str) -> None:
         if path.startswith("/auth/"):
