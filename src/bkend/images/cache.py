@@ -57,8 +57,7 @@ class ImageCache:
 
     async def prepare(self) -> None:
         """Make the folders. Raises OSError."""
-        if not self.temporary.is_dir():
-            await asyncio.to_thread(self.temporary.mkdir, 0o700, True, True)
+        await asyncio.to_thread(self._make_folders)
 
     def draft(self) -> Path:
         """A name in the temporary folder that nobody else has."""
@@ -95,6 +94,11 @@ class ImageCache:
             self._added = 0
 
     # -- files ------------------------------------------------------------------------------
+
+    def _make_folders(self) -> None:
+        if not self.temporary.is_dir():
+            self._folder.mkdir(0o700, True, True)  # parents ignore modes
+            self.temporary.mkdir(0o700, True, True)
 
     def _of_key(self, key: str) -> Path:
         name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
