@@ -189,6 +189,17 @@ async def test_more_than_may_wait_are_turned_away(tmp_path: Path) -> None:
     assert order == ["first", "second", "fourth"]
 
 
+async def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bkend.images.pool._PATIENCE_SECONDS", 0.05)
+    pool = Pool(1, tmp_path)
+    async with pool.place():
+        with pytest.raises(Busy):
+            async with pool.place():
+                raise AssertionError
+    async with pool.place():
+        pass
+
+
 async def test_a_process_knows_nothing_of_the_server(
     tmp_path: Path, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

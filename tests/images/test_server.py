@@ -10,13 +10,11 @@ import httpx
 import pytest
 
 from tests.conftest import StartServer
-from tests.http.conftest import bare
+from tests.http.test_workers import is_alive, until
 from tests.images.pictures import WEBP, halves, jpeg, noisy, png, seen, turned
 from tests.postgres import Postgres
 from tests.s3 import S3Server
 from tests.servers import RunningServer
-
-__all__ = ["bare"]
 
 
 def uploaded(server: RunningServer, content: bytes, kind: str = "image/jpeg") -> Any:
@@ -83,11 +81,7 @@ def test_a_server_that_is_killed_leaves_no_process(start_server: StartServer) ->
     assert image(server, f"30x20/{key}").status_code == 200
     [pid] = workers(server)
     server.kill()
-    for _ in range(500):
-        if not Path(f"/proc/{pid}").exists():
-            return
-        Path("/proc").stat()
-    raise AssertionError("the process is still there")
+    until(lambda: not is_alive(pid))
 
 
 def test_pictures_in_a_bucket(start_server: StartServer, s3_server: S3Server) -> None:

@@ -38,6 +38,8 @@ _NOTHING = 0
 """Of the metadata is kept."""
 _KEPT = ("delay", "loop", "background", "gif-palette")
 _AVIF_EFFORT = 2
+_LEAST = 0.01
+"""Of the middle's weight, that a pixel of a blur has."""
 _FINE = 8.0
 """A blur of a larger sigma is made on a smaller copy, where nobody sees the difference."""
 _Image: TypeAlias = pyvips.Image
@@ -56,7 +58,6 @@ class _Source:
     width: int
     height: int
     frames: int
-    header: _Image
 
 
 def prepare() -> None:
@@ -102,7 +103,7 @@ def _look(path: Path) -> _Source:
     if _field(header, "orientation", 1) in _TURNED:
         width, height = height, width
     frames = _field(header, "n-pages", 1) if found in _ANIMATED else 1
-    return _Source(path, found, width, height, frames, header)
+    return _Source(path, found, width, height, frames)
 
 
 def _opened(path: Path) -> Any:
@@ -191,7 +192,7 @@ def _blurred(image: _Image, radius: float, sigma: float) -> _Image:
         small = max(1, round(width / factor)), max(1, round(height / factor))
         image = _resized(image, *small)
     sigma, radius = sigma / factor, radius / factor
-    end = min(max(math.exp(-(radius**2) / (2 * sigma**2)), 0.01), 0.99)
+    end = max(math.exp(-((radius + 0.5) ** 2) / (2 * sigma**2)), _LEAST)
     image = image.gaussblur(sigma, min_ampl=end)
     if factor > 1:
         image = _resized(image, width, height)

@@ -20,6 +20,7 @@ _START_SECONDS = 30
 _IDLE_SECONDS = 120
 _JOBS = 200
 _WAITING = 64
+_PATIENCE_SECONDS = 30.0
 _PASSED = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT")
 _ATTEMPTS = 2
 
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class Busy(Exception):
-    """As many wait already as may."""
+    """As many wait already as may, or as long as is sensible."""
 
 
 class TookTooLong(Exception):
@@ -73,7 +74,10 @@ class Pool:
             raise Busy
         self._waiting += 1
         try:
-            await self._places.acquire()
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Busy from None
         finally:
             self._waiting -= 1
         try:
