@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
 
 from bkend.images.formats import FORMATS, Format
@@ -32,7 +33,7 @@ class Result:
     """Of the image: its own size and tag, the time of its source."""
     format: Format
     content: bytes | None
-    _file: int = -1
+    _file: FileIO | None = None
 
     def of(self, source: ObjectInfo, tag: str) -> Result:
         """This image under the name and time of what it was made of."""
@@ -41,7 +42,7 @@ class Result:
 
     def again(self) -> Result:
         """Another reader of the same image, to be closed by itself."""
-        file = self._file if self._file < 0 else os.dup(self._file)
+        file = None if self._file is None else FileIO(os.dup(self._file.fileno()))
         return Result(self.info, self.format, self.content, file)
 
     async def parts(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
@@ -50,8 +51,10 @@ class Result:
         if self.content is not None:
             yield self.content[offset:end]
             return
+        assert self._file is not None
+        file = self._file.fileno()
         while offset < end:
-            part = await asyncio.to_thread(os.pread, self._file, min(_PART, end - offset), offset)
+            part = await asyncio.to_thread(os.pread, file, min(_PART, end - offset), offset)
             if not part:
                 return
             offset += len(part)
@@ -63,9 +66,8 @@ class Result:
 
     def let_go(self) -> None:
         """The same at once."""
-        file, self._file = self._file, -1
-        if file >= 0:
-            os.close(file)
+        if self._file is not None:
+            self._file.close()
 
 
 def annotate(path: Path, format_: Format) -> None:
@@ -80,20 +82,21 @@ def annotate(path: Path, format_: Format) -> None:
 def read_result(path: Path) -> Result | None:
     """The image of a file with its note, now used; None where there is none, or a broken one."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = FileIO(path)
     except FileNotFoundError:
         return None
     found = None
     try:
         found = _read(file)
-        _mark_used(path, os.fstat(file))
+        _mark_used(path, os.fstat(file.fileno()))
     finally:
         if found is None or found.content is not None:
-            os.close(file)
+            file.close()
     return found
 
 
-def _read(file: int) -> Result | None:
+def _read(opened: FileIO) -> Result | None:
+    file = opened.fileno()
     size = os.fstat(file).st_size - _NOTE.size
     if size < 0:
         return None
@@ -104,7 +107,7 @@ def _read(file: int) -> Result | None:
     info = ObjectInfo("", size, 0, "")
     if size <= _PART:
         return Result(info, format_, os.pread(file, size, 0))
-    return Result(info, format_, None, file)
+    return Result(info, format_, None, opened)
 
 
 def _mark_used(path: Path, found: os.stat_result) -> None:
