@@ -17,7 +17,14 @@ TYPES: dict[Format, str] = {
     "gif": "image/gif",
     "avif": "image/avif",
 }
-FORMATS: dict[str, Format] = {name: name for name in TYPES} | {"jpg": "jpeg"}
+FORMATS: dict[str, Format] = {
+    "webp": "webp",
+    "jpeg": "jpeg",
+    "jpg": "jpeg",
+    "png": "png",
+    "gif": "gif",
+    "avif": "avif",
+}
 """By the words of `format(…)`."""
 CONVERTED = frozenset({"jpeg", "png"})
 """Sources that become WebP for those who take it."""
