@@ -83,10 +83,9 @@ def transform(path: Path, target: Path, asked: Instructions, *, automatic: bool)
         frames = source.frames if format_ == source.format and format_ in _ANIMATED else 1
         _check(source, plan, frames, format_)
         image = _scaled(source, plan, frames)
-        if frames > 1:
-            image = _each_frame(image, plan, asked)
-        else:
-            image = _finished(image, _box(image, plan, asked), asked)
+        if plan.crop is not None or asked.blur is not None:
+            image = image.copy_memory()  # the file is read from top to bottom, and once
+            image = _each_frame(image, plan, asked) if frames > 1 else _frame(image, plan, asked)
         _save(image, target, format_, asked.quality)
     except pyvips.Error:
         raise Unfit("The file is damaged, or no picture that can be read") from None
@@ -126,14 +125,16 @@ def _check(source: _Source, plan: Sizing, frames: int, format_: Format) -> None:
 
 def _scaled(source: _Source, plan: Sizing, frames: int) -> _Image:
     """The picture upright, in sRGB, scaled while it is decoded; frames stand below each other."""
+    options = ["fail_on=error"]  # its own `fail_on` does not reach the loader
+    if source.format in _ANIMATED:
+        options.append(f"n={frames}")
     image = pyvips.Image.thumbnail_source(
         _opened(source.path),
         plan.width,
         height=plan.height,
         size="force",
         output_profile="srgb",
-        fail_on="error",
-        option_string=f"n={frames}" if source.format in _ANIMATED else "",
+        option_string=",".join(options),
     )
     if image.interpretation not in ("srgb", "b-w"):
         image = image.colourspace("srgb")
@@ -147,28 +148,25 @@ def _box(image: _Image, plan: Sizing, asked: Instructions) -> tuple[int, int, in
     width, height = plan.crop
     if not asked.smart:
         return (image.width - width) // 2, (image.height - height) // 2, width, height
-    image = image.copy_memory()
     flat = image.flatten(background=_WHITE) if image.hasalpha() else image
     cropped = flat.smartcrop(width, height, interesting="entropy")
     return -cropped.xoffset, -cropped.yoffset, width, height
 
 
+def _frame(image: _Image, plan: Sizing, asked: Instructions) -> _Image:
+    """A picture of one frame, cropped and blurred."""
+    return _finished(image, _box(image, plan, asked), asked)
+
+
 def _finished(image: _Image, box: tuple[int, int, int, int] | None, asked: Instructions) -> _Image:
-    """A frame cropped and blurred."""
     if box is not None:
-        image = image.copy_memory().crop(*box)
-    if asked.blur is None:
-        return image
-    radius, sigma = asked.blur
-    return _blurred(image.copy_memory(), radius, sigma)
+        image = image.crop(*box)
+    return image if asked.blur is None else _blurred(image, *asked.blur)
 
 
 def _each_frame(image: _Image, plan: Sizing, asked: Instructions) -> _Image:
     """The same of all frames, cropped where the details of the first are."""
     high = _field(image, "page-height", image.height)
-    if plan.crop is None and asked.blur is None:
-        return image
-    image = image.copy_memory()
     frames = [image.crop(0, top, image.width, high) for top in range(0, image.height, high)]
     box = _box(frames[0], plan, asked)
     done = [_finished(frame, box, asked).copy_memory() for frame in frames]
