@@ -76,7 +76,9 @@ async def test_a_smart_crop_finds_the_details_each_time(gallery: Gallery, left: 
 async def test_pixels_of_one_side_are_enough(gallery: Gallery) -> None:
     key = await gallery.key(png(plain(1, 3000)), "image/png")
     assert (await gallery.seen(f"fit-in/10x10/{key}")).sides == (1, 10)
-    assert (await gallery.seen(f"50x50/smart/{key}")).sides == (50, 50)
+    for word in ("50x50", "50x50/smart", "4096x4000", "4096x4000/smart"):
+        sides = tuple(map(int, word.partition("/")[0].split("x")))
+        assert (await gallery.seen(f"{word}/filters:format(jpeg)/{key}")).sides == sides
 
 
 # -- formats --------------------------------------------------------------------------------------

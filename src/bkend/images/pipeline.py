@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import pyvips
 
+from bkend.images.cropping import Box, box_of
 from bkend.images.formats import CONVERTED, SNIFFED, Format, sniff
 from bkend.images.instructions import Instructions
 from bkend.images.sizing import Sizing, sizing
@@ -81,15 +82,28 @@ def transform(path: Path, target: Path, asked: Instructions, *, automatic: bool)
         if automatic and asked.format is None and source.format in CONVERTED and fits_webp:
             format_ = "webp"
         frames = source.frames if format_ == source.format and format_ in _ANIMATED else 1
-        _check(source, plan, frames, format_)
-        image = _scaled(source, plan, frames)
-        if plan.crop is not None or asked.blur is not None:
-            image = image.copy_memory()  # the file is read from top to bottom, and once
-            image = _each_frame(image, plan, asked) if frames > 1 else _frame(image, plan, asked)
+        is_narrow = frames == 1 and plan.crop is not None and _pixels(plan) > MOST_PIXELS
+        _check(source, plan.cropped if is_narrow else plan, frames, format_)
+        image = _made(source, plan, frames, asked, is_narrow=is_narrow)
         _save(image, target, format_, asked.quality)
     except pyvips.Error:
         raise Unfit("The file is damaged, or no picture that can be read") from None
     return format_
+
+
+def _made(
+    source: _Source, plan: Sizing, frames: int, asked: Instructions, *, is_narrow: bool
+) -> _Image:
+    if is_narrow:
+        image = _scaled(source, Sizing(source.width, source.height), frames).copy_memory()
+        return _finished(_cropped(image, plan, asked).copy_memory(), None, asked)
+    image = _scaled(source, plan, frames)
+    if plan.crop is None and asked.blur is None:
+        return image
+    image = image.copy_memory()  # the file is read from top to bottom, and once
+    if frames > 1:
+        return _each_frame(image, plan, asked)
+    return _finished(image, _box(image, plan, asked), asked)
 
 
 def _look(path: Path) -> _Source:
@@ -116,11 +130,15 @@ def _field(image: _Image, name: str, otherwise: Any) -> Any:
 def _check(source: _Source, plan: Sizing, frames: int, format_: Format) -> None:
     """Raises Unfit for what would take too much."""
     pixels, (width, height) = source.width * source.height, plan.result
-    largest = max(pixels, plan.width * plan.height, width * height * frames)
+    largest = max(pixels, _pixels(plan) * frames)
     if largest > MOST_PIXELS or pixels * frames > MOST_PIXELS_OF_FRAMES:
         raise Unfit("The picture has more than 50 megapixels")
     if max(width, height) > _LONGEST[format_]:
         raise Unfit(f"No {format_} picture can have {width}x{height} pixels")
+
+
+def _pixels(plan: Sizing) -> int:
+    return plan.width * plan.height
 
 
 def _scaled(source: _Source, plan: Sizing, frames: int) -> _Image:
@@ -141,27 +159,26 @@ def _scaled(source: _Source, plan: Sizing, frames: int) -> _Image:
     return image if image.format == "uchar" else image.cast("uchar")
 
 
-def _box(image: _Image, plan: Sizing, asked: Instructions) -> tuple[int, int, int, int] | None:
-    """Left, top, width and height of what stays of one frame."""
-    if plan.crop is None or plan.crop == (image.width, image.height):
-        return None
+def _cropped(image: _Image, plan: Sizing, asked: Instructions) -> _Image:
+    """A picture that is larger than its crop by more than fits in memory: cropped to the shape of
+    the result first, then scaled."""
+    assert plan.crop is not None
     width, height = plan.crop
-    if not asked.smart:
-        return (image.width - width) // 2, (image.height - height) // 2, width, height
-    flat = image.flatten(background=_WHITE) if image.hasalpha() else image
-    cropped = flat.smartcrop(width, height, interesting="entropy")
-    return -cropped.xoffset, -cropped.yoffset, width, height
+    factor = min(image.width / width, image.height / height)
+    shape = max(1, round(width * factor)), max(1, round(height * factor))
+    box = box_of(image, *shape, smart=asked.smart)
+    return box.of(image).thumbnail_image(width, height=height, size="force")
 
 
-def _frame(image: _Image, plan: Sizing, asked: Instructions) -> _Image:
-    """A picture of one frame, cropped and blurred."""
-    return _finished(image, _box(image, plan, asked), asked)
-
-
-def _finished(image: _Image, box: tuple[int, int, int, int] | None, asked: Instructions) -> _Image:
+def _finished(image: _Image, box: Box | None, asked: Instructions) -> _Image:
+    """A frame cropped and blurred."""
     if box is not None:
-        image = image.crop(*box)
+        image = box.of(image)
     return image if asked.blur is None else _blurred(image, *asked.blur)
+
+
+def _box(frame: _Image, plan: Sizing, asked: Instructions) -> Box | None:
+    return None if plan.crop is None else box_of(frame, *plan.crop, smart=asked.smart)
 
 
 def _each_frame(image: _Image, plan: Sizing, asked: Instructions) -> _Image:

@@ -20,6 +20,11 @@ class Sizing:
         """The sides in the end."""
         return self.crop or (self.width, self.height)
 
+    @property
+    def cropped(self) -> Sizing:
+        """The same result, scaled after the crop."""
+        return Sizing(*self.result)
+
 
 def sizing(width: int, height: int, asked: Instructions) -> Sizing:
     """For a picture of these sides, as it is to be looked at."""
