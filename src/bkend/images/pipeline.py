@@ -38,10 +38,13 @@ _WHITE = [255.0]
 _NOTHING = 0
 """Of the metadata is kept."""
 _KEPT = ("delay", "loop", "background", "gif-palette")
-_AVIF_EFFORT = 2
+_AVIF_EFFORT = 1
+_EFFORT, _LARGE_EFFORT = {"webp": 4, "gif": 7}, {"webp": 2, "gif": 3}
+_LARGE = 4_000_000
+"""Pixels from which on less effort is made (docs/decisions/010)."""
 _LEAST = 0.01
 """Of the middle's weight, that a pixel of a blur has."""
-_FINE = 8.0
+_FINE = 4.0
 """A blur of a larger sigma is made on a smaller copy, where nobody sees the difference."""
 _Image: TypeAlias = pyvips.Image
 
@@ -59,6 +62,11 @@ class _Source:
     width: int
     height: int
     frames: int
+
+    @property
+    def pixels(self) -> int:
+        """Of one frame."""
+        return self.width * self.height
 
 
 def prepare() -> None:
@@ -82,9 +90,9 @@ def transform(path: Path, target: Path, asked: Instructions, *, automatic: bool)
         if automatic and asked.format is None and source.format in CONVERTED and fits_webp:
             format_ = "webp"
         frames = source.frames if format_ == source.format and format_ in _ANIMATED else 1
-        is_narrow = frames == 1 and plan.crop is not None and _pixels(plan) > MOST_PIXELS
-        _check(source, plan.cropped if is_narrow else plan, frames, format_)
-        image = _made(source, plan, frames, asked, is_narrow=is_narrow)
+        crops_first = frames == 1 and plan.crop is not None and _pixels(plan) > source.pixels
+        _check(source, plan.cropped if crops_first else plan, frames, format_)
+        image = _made(source, plan, frames, asked, crops_first=crops_first)
         _save(image, target, format_, asked.quality)
     except pyvips.Error:
         raise Unfit("The file is damaged, or no picture that can be read") from None
@@ -92,9 +100,9 @@ def transform(path: Path, target: Path, asked: Instructions, *, automatic: bool)
 
 
 def _made(
-    source: _Source, plan: Sizing, frames: int, asked: Instructions, *, is_narrow: bool
+    source: _Source, plan: Sizing, frames: int, asked: Instructions, *, crops_first: bool
 ) -> _Image:
-    if is_narrow:
+    if crops_first:
         image = _scaled(source, Sizing(source.width, source.height), frames).copy_memory()
         return _finished(_cropped(image, plan, asked).copy_memory(), None, asked)
     image = _scaled(source, plan, frames)
@@ -129,9 +137,9 @@ def _field(image: _Image, name: str, otherwise: Any) -> Any:
 
 def _check(source: _Source, plan: Sizing, frames: int, format_: Format) -> None:
     """Raises Unfit for what would take too much."""
-    pixels, (width, height) = source.width * source.height, plan.result
-    largest = max(pixels, _pixels(plan) * frames)
-    if largest > MOST_PIXELS or pixels * frames > MOST_PIXELS_OF_FRAMES:
+    width, height = plan.result
+    largest = max(source.pixels, _pixels(plan) * frames)
+    if largest > MOST_PIXELS or source.pixels * frames > MOST_PIXELS_OF_FRAMES:
         raise Unfit("The picture has more than 50 megapixels")
     if max(width, height) > _LONGEST[format_]:
         raise Unfit(f"No {format_} picture can have {width}x{height} pixels")
@@ -160,8 +168,8 @@ def _scaled(source: _Source, plan: Sizing, frames: int) -> _Image:
 
 
 def _cropped(image: _Image, plan: Sizing, asked: Instructions) -> _Image:
-    """A picture that is larger than its crop by more than fits in memory: cropped to the shape of
-    the result first, then scaled."""
+    """A picture that is enlarged: cropped to the shape of the result first, so that a narrow one
+    never becomes huge, then scaled."""
     assert plan.crop is not None
     width, height = plan.crop
     factor = min(image.width / width, image.height / height)
@@ -224,11 +232,12 @@ def _save(image: _Image, target: Path, format_: Format, quality: int) -> None:
     writer = pyvips.Target.new_to_file(str(target))
     if format_ == "jpeg" and image.hasalpha():
         image = image.flatten(background=_WHITE)
+    effort = _LARGE_EFFORT if image.width * image.height > _LARGE else _EFFORT
     savers: dict[Format, Callable[..., Any]] = {
         "jpeg": partial(image.jpegsave_target, Q=quality, optimize_coding=True),
-        "webp": partial(image.webpsave_target, Q=quality),
+        "webp": partial(image.webpsave_target, Q=quality, effort=effort["webp"]),
         "png": image.pngsave_target,
-        "gif": image.gifsave_target,
+        "gif": partial(image.gifsave_target, effort=effort["gif"]),
         "avif": partial(
             image.heifsave_target, Q=quality, compression="av1", effort=_AVIF_EFFORT, bitdepth=8
         ),

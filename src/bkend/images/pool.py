@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-JOB_SECONDS = 20
+JOB_SECONDS = 60
 """A job takes no longer, or its process is ended."""
 _START_SECONDS = 30
 _IDLE_SECONDS = 120

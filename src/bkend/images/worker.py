@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-MOST_MEMORY = 1536 * 1024 * 1024
+MOST_MEMORY = 2048 * 1024 * 1024
 """Addresses that the process may use, in bytes."""
 _LARGEST_FILE = 1024 * 1024 * 1024
 _MOST_FILES = 64
