@@ -50,7 +50,7 @@ def _photo() -> bytes:
     noise = pyvips.Image.gaussnoise(width, height, sigma=8, seed=2)
     bands = [soft.rot180(), soft.fliphor()]
     image = soft.bandjoin(bands) + noise
-    return image.cast("uchar").copy(interpretation="srgb").jpegsave_buffer(Q=90)
+    return bytes(image.cast("uchar").copy(interpretation="srgb").jpegsave_buffer(Q=90))
 
 
 def _upload(server: Server, key: str, content: bytes) -> str:

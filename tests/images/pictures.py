@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import pyvips
 
@@ -30,7 +30,7 @@ class Seen:
 
     def at(self, x: int, y: int) -> list[float]:
         """The bands of a pixel."""
-        return self.image.getpoint(x, y)
+        return list(self.image.getpoint(x, y))
 
     def is_like(self, x: int, y: int, colour: list[int], within: float = 40) -> bool:
         found = self.at(x, y)[:3]
@@ -40,7 +40,7 @@ class Seen:
 def seen(content: bytes) -> Seen:
     """Decode a picture, all frames of it."""
     first = pyvips.Image.new_from_buffer(content, "")
-    frames = int(cast(int, first.get("n-pages"))) if first.get_typeof("n-pages") else 1
+    frames = int(first.get("n-pages")) if first.get_typeof("n-pages") else 1
     loader = str(first.get("vips-loader"))
     image = pyvips.Image.new_from_buffer(content, "n=-1") if frames > 1 else first
     names = {"jpeg": "jpeg", "png": "png", "webp": "webp", "gif": "gif", "heif": "avif"}
@@ -72,11 +72,11 @@ def see_through(width: int, height: int) -> pyvips.Image:
 
 
 def jpeg(image: pyvips.Image, **options: Any) -> bytes:
-    return image.jpegsave_buffer(**options)
+    return bytes(image.jpegsave_buffer(**options))
 
 
 def png(image: pyvips.Image, **options: Any) -> bytes:
-    return image.pngsave_buffer(**options)
+    return bytes(image.pngsave_buffer(**options))
 
 
 def turned(image: pyvips.Image, orientation: int) -> bytes:
@@ -84,7 +84,7 @@ def turned(image: pyvips.Image, orientation: int) -> bytes:
     image = image.copy()
     image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
     image.set_type(pyvips.GValue.gstr_type, "exif-ifd0-Artist", "Ada")
-    return image.jpegsave_buffer(Q=95)
+    return bytes(image.jpegsave_buffer(Q=95))
 
 
 def animation(count: int = 3, width: int = 60, height: int = 40, kind: str = "gif") -> bytes:
@@ -97,7 +97,8 @@ def animation(count: int = 3, width: int = 60, height: int = 40, kind: str = "gi
     joined.set_type(pyvips.GValue.gint_type, "page-height", height)
     joined.set_type(pyvips.GValue.array_int_type, "delay", [120] * count)
     joined.set_type(pyvips.GValue.gint_type, "loop", 0)
-    return joined.gifsave_buffer() if kind == "gif" else joined.webpsave_buffer(lossless=True)
+    is_gif = kind == "gif"
+    return bytes(joined.gifsave_buffer() if is_gif else joined.webpsave_buffer(lossless=True))
 
 
 def claimed_png(width: int, height: int) -> bytes:
