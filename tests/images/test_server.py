@@ -108,9 +108,12 @@ def shared(
         database_url=postgres_server.make(),
     )
     found.init()
-    found.start()
-    yield found
-    assert found.stop() == 0
+    try:
+        found.start()
+        yield found
+    finally:
+        ended = found.stop()
+    assert ended == 0
     assert "Traceback" not in found.log
 
 
