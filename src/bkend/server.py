@@ -127,6 +127,7 @@ async def _keep_house(core: Core) -> None:
                 await services.files.sweep()
             except StoreError as error:
                 log.warning("housekeeping failed", reason=str(error))
+        await core.images.sweep()
         try:
             await core.finish_rotation()
         except (StoreError, OSError) as error:
