@@ -901,9 +901,9 @@ class Upload {
       const message = "The answer to a part shows no ETag: CORS of the bucket must expose it";
       throw new BkendError({ status, code: "client/invalid-response", message });
     }
-    this.#progress.note(number, body.size);
     parts[number] = etag;
     await this.#remember();
+    this.#progress.note(number, body.size);
   }
 
   async #complete() {
