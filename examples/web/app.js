@@ -1,10 +1,20 @@
 // A whole app on bkend: open index.html?api=http://127.0.0.1:8000&key=pk_… from any web server.
 const query = new URLSearchParams(location.search);
-const { createClient, BkendError } = await import(`${query.get("api")}/bkend.js`);
+const $ = (id) => document.getElementById(id);
+const module = await import(`${query.get("api")}/bkend.js`).catch(unreachable);
+const { createClient, BkendError } = module;
 
 const client = createClient({ key: query.get("key") });
 const posts = client.from("posts");
-const $ = (id) => document.getElementById(id);
+
+/** Without the client nothing here works: says so, and lets the rest of the page wait for good. */
+function unreachable() {
+  const [api, key] = [query.get("api"), query.get("key")];
+  const missing = "Open this page with ?api=http://127.0.0.1:8000&key=pk_… in its address.";
+  $("error").textContent = api && key ? `The server at ${api} cannot be reached.` : missing;
+  $("error").hidden = false;
+  return new Promise(() => {});
+}
 
 /** Runs an action and shows what went wrong, if anything did. */
 async function attempt(action) {
