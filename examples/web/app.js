@@ -1,20 +1,21 @@
 // A whole app on bkend: open index.html?api=http://127.0.0.1:8000&key=pk_… from any web server.
 const query = new URLSearchParams(location.search);
+const [api, key] = ["api", "key"].map((name) => query.get(name));
 const $ = (id) => document.getElementById(id);
-const module = await import(`${query.get("api")}/bkend.js`).catch(unreachable);
-const { createClient, BkendError } = module;
 
-const client = createClient({ key: query.get("key") });
-const posts = client.from("posts");
+if (!api || !key) await stop("Open this page with ?api=http://127.0.0.1:8000&key=pk_…");
+const loading = import(`${api}/bkend.js`);
+const { createClient, BkendError } = await loading.catch(() => stop(`${api} cannot be reached.`));
 
-/** Without the client nothing here works: says so, and lets the rest of the page wait for good. */
-function unreachable() {
-  const [api, key] = [query.get("api"), query.get("key")];
-  const missing = "Open this page with ?api=http://127.0.0.1:8000&key=pk_… in its address.";
-  $("error").textContent = api && key ? `The server at ${api} cannot be reached.` : missing;
+/** Nothing here works: says why, and lets the rest of the page wait for good. */
+function stop(why) {
+  $("error").textContent = why;
   $("error").hidden = false;
   return new Promise(() => {});
 }
+
+const client = createClient({ key });
+const posts = client.from("posts");
 
 /** Runs an action and shows what went wrong, if anything did. */
 async function attempt(action) {
