@@ -49,6 +49,7 @@ const MESSAGES = {
   "file/access-denied": "This file is not yours to change.",
   "file/not-found": "This file is no longer there.",
   "data/scope-insufficient": "This page's key does not allow that.",
+  "client/unreadable-file": "This file was changed or moved. Choose it again.",
   "network/unreachable": "The server cannot be reached. Are you online?",
 };
 

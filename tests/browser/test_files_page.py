@@ -285,8 +285,9 @@ def test_files_are_dropped_and_chosen_by_keyboard(tab: FilesPage) -> None:
         """(zone) => {
         const dataTransfer = new DataTransfer();
         dataTransfer.items.add(new File(["dropped"], "dropped.txt", { type: "text/plain" }));
+        const options = { dataTransfer, bubbles: true, cancelable: true };
         for (const type of ["dragenter", "dragover", "drop"]) {
-          zone.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+          zone.dispatchEvent(new DragEvent(type, options));
         }
         }"""
     )

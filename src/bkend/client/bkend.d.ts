@@ -32,6 +32,7 @@ export interface ErrorDetail {
  * - `client/foreign-origin`: the address belongs to another server, which must not get the key.
  * - `client/invalid-path`: an empty table name or id, or one that URLs resolve (`.`, `..`).
  * - `client/invalid-file`: `files.upload` of something that is neither a File nor a Blob.
+ * - `client/unreadable-file`: the file was changed, moved or deleted since it was chosen.
  * - `client/invalid-image`: a size, fit, format, quality or blur that no image address has.
  * - `client/invalid-tokens`: a token pair without two tokens.
  * - `client/not-signed-in`: `auth.refresh()`, or a call about oneself, without a session.

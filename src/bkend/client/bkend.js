@@ -780,9 +780,15 @@ class Upload {
         const { signal } = this.#options;
         if (signal?.aborted) await this.#drop();
         signal?.throwIfAborted();
-        throw error;
+        throw error.code === "network/unreachable" ? await this.#explain(error) : error;
       }
     });
+  }
+
+  /** A file that cannot be read looks like a connection that breaks. */
+  async #explain(error) {
+    const isReadable = await this.#file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+    return isReadable ? error : misuse("unreadable-file", "The file was changed, moved or deleted");
   }
 
   /** Takes it back. What fails here the server does by itself, if later. */

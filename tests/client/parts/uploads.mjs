@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { File } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
+import { openAsBlob } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 
 import {
@@ -145,6 +149,16 @@ describe("a small file", () => {
     const refused = waiting.client.files.upload(fileOf("x"));
     await assert.rejects(refused, bkendError({ status: 429, retryAfter: 3600 }));
     assert.equal(puts(waiting.http).length, 1);
+  });
+
+  test("that cannot be read any more is not taken for a broken connection", async () => {
+    const place = join(await mkdtemp(join(tmpdir(), "bkend-")), "gone.txt");
+    await writeFile(place, "here today");
+    const file = await openAsBlob(place);
+    await rm(place);
+    const { client } = await signedUp();
+    const failed = client.files.upload(file, { filename: "gone.txt" });
+    await assert.rejects(failed, bkendError({ status: 0, code: "client/unreadable-file" }));
   });
 
   test("that the server refuses is not tried again", async () => {
