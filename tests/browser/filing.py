@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +14,7 @@ import httpx
 from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
+    Error,
     Locator,
     Page,
     Request,
@@ -77,9 +78,10 @@ class FilesPage:
 
     def cut_off(self) -> None:
         """The connections of what is on its way break, and nothing is held any more."""
-        self.page.unroute(re.compile("partNumber="))
         while self._held:
-            self._held.pop().abort("connectionreset")
+            with suppress(Error):  # those that the page gave up itself are gone
+                self._held.pop().abort("connectionreset")
+        self.page.unroute_all(behavior="ignoreErrors")
 
     def break_part(self, number: int, times: int) -> None:
         """The connection breaks so often while the part is sent."""

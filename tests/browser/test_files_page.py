@@ -296,7 +296,7 @@ def test_files_are_dropped_and_chosen_by_keyboard(tab: FilesPage) -> None:
     tab.page.keyboard.press("Tab")
     expect(tab.page.locator("#picker")).to_be_focused()
     with tab.page.expect_file_chooser() as chosen:
-        tab.page.keyboard.press("Enter")
+        tab.page.keyboard.press("Space")
     typed = {"name": "typed.txt", "mimeType": "text/plain", "buffer": b"typed"}
     chosen.value.set_files(typed)  # type: ignore[arg-type]
     tab.has("typed.txt")

@@ -37,7 +37,7 @@ def test_the_client_passes_its_tests_in_node(node_environment: dict[str, str]) -
         env={**clean_environment(), **node_environment},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
