@@ -51,7 +51,8 @@ function cardOf(file) {
   const card = copyOf("file-card");
   const isOwn = file.ownerId === userId;
   card.dataset.id = file.id;
-  card.querySelector(".name").textContent = file.originalName;
+  const name = card.querySelector(".name");
+  name.textContent = name.title = file.originalName;
   const whose = isOwn ? [] : ["from somebody else"];
   const facts = [sizeOf(file.size), TIMES.format(new Date(file.createdAt)), ...whose];
   card.querySelector(".facts").textContent = facts.join(" · ");
@@ -100,7 +101,8 @@ async function showThumbnail(file, place) {
 async function open(file) {
   $("preview-title").textContent = file.originalName;
   const sides = file.width ? [`${file.width} × ${file.height}`] : [];
-  const facts = [file.mimeType, sizeOf(file.size), ...sides, SEEN_BY[file.visibility]];
+  const seenBy = `Who sees it: ${SEEN_BY[file.visibility]}`;
+  const facts = [file.mimeType, sizeOf(file.size), ...sides, seenBy];
   $("preview-facts").textContent = facts.join(" · ");
   const url = await client.files.url(file);
   $("preview-link").href = url;

@@ -106,7 +106,8 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
 /** A number of bytes as people write it, such as 12.3 MB. */
 export function sizeOf(bytes) {
   const step = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
-  const style = { style: "unit", unit: UNITS[step], maximumFractionDigits: step > 1 ? 1 : 0 };
+  const unit = { unit: UNITS[step], unitDisplay: step > 0 ? "short" : "long" };
+  const style = { style: "unit", ...unit, maximumFractionDigits: step > 1 ? 1 : 0 };
   return new Intl.NumberFormat("en", style).format(bytes / 1000 ** step);
 }
 

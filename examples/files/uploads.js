@@ -69,7 +69,8 @@ class Upload {
     } else if (error === PAUSED) {
       this.show(`Paused at ${value} %`, "Continue");
     } else if (error?.name === "BkendError") {
-      this.show(`Stopped at ${value} %`, "Try again", inWords(error));
+      const state = value > 0 ? `Stopped at ${value} %` : "Not uploaded";
+      this.show(state, "Try again", inWords(error));
     } else {
       throw error;
     }

@@ -138,11 +138,14 @@ class FilesPage:
 
     def shows_picture(self, name: str) -> None:
         """The thumbnail is loaded, from wherever."""
+        self.loads(self.card(name).locator("img"))
+
+    def loads(self, pictures: Locator) -> None:
+        """One of the pictures is there; the page's policy bars wait_for_function from polling."""
         loaded = "(images) => images.some((image) => image.complete && image.naturalWidth > 0)"
-        pictures = self.card(name).locator("img")
         deadline = time.monotonic() + 30
         while not pictures.evaluate_all(loaded):
-            assert time.monotonic() < deadline, f"no picture of {name}"
+            assert time.monotonic() < deadline, "no picture"
             self.page.wait_for_timeout(50)
 
     def calls(self, script: str) -> Any:

@@ -71,7 +71,7 @@ def test_every_view_fits_and_can_be_read(
     right("interrupted")
     tab.press("Show leaf.png")
     expect(page.locator("#preview")).to_be_visible()
-    page.wait_for_function("document.querySelector('#preview-body img')?.naturalWidth > 0")
+    tab.loads(page.locator("#preview-body img"))
     right("preview")
     tab.press("Close")
     tab.press("Show notes.pdf")
