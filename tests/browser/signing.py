@@ -25,7 +25,7 @@ def mailed_link(server: RunningServer, to: str, template: str) -> str:
     """The link of the newest mail of a kind; mails leave after the answer."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        items = json.loads(server.bkend("outbox", "--json").stdout)["items"]
+        items = json.loads(server.bkend("outbox", "--env", "dev", "--json").stdout)["items"]
         for mail in reversed(items):
             if (mail["to"], mail["template"]) == (to, template):
                 return str(mail["links"][0])

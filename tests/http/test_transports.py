@@ -115,7 +115,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[InProcess]:
         return StreamingResponse(failing())
 
     async with in_process(tmp_path / "data", log_level="error") as opened:
-        fixed: Any = opened.app._fixed
+        fixed: Any = await opened.app._fixed.loaded()
         fixed.router.routes += [Route("/stream", stream), Route("/failing", fail)]
         yield opened
 

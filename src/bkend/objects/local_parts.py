@@ -30,7 +30,8 @@ class PartFolders:
     def begin(self, key: str) -> str:
         """Make a folder; the new upload's id."""
         upload_id = uuid4()
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # parents ignore modes
+        self._root.mkdir(exist_ok=True, mode=0o700)
         self._path(key, upload_id).mkdir(mode=0o700)
         sync_folder(self._root)
         return upload_id
