@@ -29,9 +29,9 @@ PASSWORD = "correct horse"
 PART = 8 * 1024 * 1024
 
 
-def files_site(server: RunningServer) -> AbstractContextManager[str]:
+def files_site(server: RunningServer, bytes_at: str = "") -> AbstractContextManager[str]:
     """The address of the sample page, set up for a server, on an origin of its own."""
-    return example_site("files", {"API": server.url, "KEY": server.key})
+    return example_site("files", {"API": server.url, "KEY": server.key}, bytes_at)
 
 
 def part_of(url: str) -> int:

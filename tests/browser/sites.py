@@ -15,10 +15,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def example_site(name: str, config: Mapping[str, Any]) -> Iterator[str]:
-    """The address of `examples/NAME` with these values, of which `API` is one, as its config."""
+def example_site(name: str, config: Mapping[str, Any], bytes_at: str = "") -> Iterator[str]:
+    """The address of `examples/NAME` with these values, of which `API` is one, as its config.
+    `bytes_at` is the origin of files, where that is not the server's."""
     module = "".join(f"export const {n} = {json.dumps(value)};\n" for n, value in config.items())
-    policy = documented_policy(name, config["API"])
+    policy = documented_policy(name, f"{config['API']} {bytes_at}".strip())
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -46,11 +47,11 @@ def example_site(name: str, config: Mapping[str, Any]) -> Iterator[str]:
         thread.join()
 
 
-def documented_policy(name: str, api: str) -> str:
-    """The policy that the guide recommends for the page, for a server without https."""
+def documented_policy(name: str, origins: str) -> str:
+    """The policy that the guide recommends for the page, for servers without https."""
     guide = (ROOT / "docs" / "guides" / f"{name}-page.md").read_text()
     policy = guide.split("```text\n")[1].split("\n```")[0]
-    policy = policy.replace("https://api.example.com", api)
+    policy = policy.replace("https://api.example.com", origins)
     for kind in ("img-src", "media-src"):
-        policy = policy.replace(f"{kind} ", f"{kind} {api} ")
+        policy = policy.replace(f"{kind} ", f"{kind} {origins} ")
     return policy
