@@ -12,5 +12,6 @@ import "./parts/providers.mjs";
 import "./parts/users.mjs";
 import "./parts/files.mjs";
 import "./parts/uploads.mjs";
+import "./parts/progress.mjs";
 import "./parts/refresh.mjs";
 import "./parts/storage.mjs";

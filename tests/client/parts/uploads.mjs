@@ -326,9 +326,10 @@ describe("an interrupted upload", () => {
   });
 
   test("is on its way once: the same file at the same time is an upload of its own", async () => {
-    const { client } = await signedUp({ uploads: memory() });
+    const { client, http } = (await interrupted({ after: 2 })).later;
     const both = await Promise.all([0, 1].map(() => client.files.upload(fileOf(large))));
     assert.notEqual(both[0].id, both[1].id);
+    assert.equal(puts(http).length, 2 + 4);
     for (const stored of both) {
       assert.equal(hash(await downloaded(client, stored)), hash(large));
     }
