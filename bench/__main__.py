@@ -91,7 +91,7 @@ def s3_command(count: Annotated[int, typer.Option(min=10)] = 10_000) -> None:
 @app.command("images")
 def images_command(
     count: Annotated[int, typer.Option(min=1, max=98, help="Images to make.")] = 40,
-    seconds: Annotated[int, typer.Option(min=1, help="Length of a lane.")] = 5,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a round.")] = 3,
     directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
 ) -> None:
     """Make images of a large JPEG; send kept ones beside raw bytes; fails below 80%."""
