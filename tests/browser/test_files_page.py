@@ -70,6 +70,8 @@ def test_a_picture_is_uploaded_shown_opened_to_everybody_and_deleted(tab: FilesP
     tab.shows_picture("leaf.png")
     tab.page.reload()
     tab.shows_picture("leaf.png")
+    picture = tab.card("leaf.png").locator("img")
+    expect(picture).to_have_attribute("src", re.compile(r"/img/480x360/smart/"))
     tab.press("Show leaf.png")
     expect(tab.page.get_by_role("dialog")).to_contain_text("8 × 8")
     tab.press("Close")
@@ -82,6 +84,24 @@ def test_a_picture_is_uploaded_shown_opened_to_everybody_and_deleted(tab: FilesP
     expect(tab.card("leaf.png")).to_have_count(0)
     assert tab.calls("client.files.list().then(({ items }) => items.length)") == 0
     tab.is_sound()
+
+
+def test_a_thumbnail_that_cannot_be_made_gives_way_to_the_picture(tab: FilesPage) -> None:
+    tab.page.route(re.compile("/img/"), lambda route: route.fulfill(status=400, body="{}"))
+    tab.page.get_by_label("Who sees them").select_option("public")
+    tab.choose({"name": "leaf.png", "mimeType": "image/png", "buffer": PICTURE})
+    tab.has("leaf.png")
+    tab.shows_picture("leaf.png")
+    picture = tab.card("leaf.png").locator("img")
+    expect(picture).to_have_attribute("src", re.compile(r"/raw/"))
+    broken = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}
+    tab.choose(broken)
+    expect(tab.card("broken.png").locator(".tile")).to_have_text("PNG")
+    tab.is_sound()
+    tab.calls(
+        "client.auth.me().then(({ id }) => client.files.list({ ownerId: id }))"
+        ".then(({ items }) => Promise.all(items.map(({ id }) => client.files.delete(id))))"
+    )
 
 
 def test_several_files_go_at_once_and_are_found_by_name(tab: FilesPage) -> None:
