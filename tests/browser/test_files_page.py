@@ -221,6 +221,7 @@ def test_a_cancelled_upload_leaves_nothing_on_the_server(
             tab.stands_at("film.bin", "Interrupted at 55 %")
         tab.press("Cancel film.bin")
         tab.is_told("film.bin is cancelled.")
+        expect(tab.page.locator("#add-title")).to_be_focused()
         expect(tab.upload("film.bin")).to_have_count(0)
         deadline = time.monotonic() + 30  # the server may still be noticing that a part broke off
         while left := [path for path in objects.rglob("*") if path.is_file()]:
@@ -246,6 +247,30 @@ def test_an_interrupted_upload_is_nobody_elses_business(
     tab.enter(email, "Sign in")
     tab.stands_at("film.bin", "Interrupted at 27 %")
     tab.is_sound()
+
+
+def test_the_same_file_in_two_tabs_is_two_uploads(
+    tab: FilesPage, context: BrowserContext, address: str, make_file: MakeFile
+) -> None:
+    film = make_file(30_000_000)
+    tab.hold_parts_after(2)
+    tab.choose(film)
+    tab.stands_at("film.bin", "55 %")
+    other = FilesPage(context, address)
+    other.sees("Your files")
+    assert other.calls("client.files.interrupted.list()") == []
+    expect(other.page.locator("#uploads li")).to_have_count(0)
+    other.choose(film)
+    other.has("film.bin")
+    assert sorted(other.puts) == [1, 2, 3, 4]
+    tab.cut_off()
+    tab.has("film.bin")
+    assert sorted(tab.puts) == [1, 2, 3, 3, 4, 4]
+    found = tab.calls("client.files.list({ search: 'film' }).then(({ items }) => items)")
+    assert [file["size"] for file in found] == [30_000_000] * 2
+    assert tab.digest("film.bin") == digest(film)
+    tab.is_sound()
+    other.is_sound()
 
 
 def test_refusals_are_told_in_words(
