@@ -18,6 +18,8 @@ class S3Object:
     Its first piece is kept, so whoever looks at the beginning first costs no second request.
     """
 
+    path = None
+
     def __init__(self, client: S3Client, name: str, info: ObjectInfo, body: Any) -> None:
         """`name`: the key in the bucket, with the prefix."""
         self._client = client
@@ -27,6 +29,10 @@ class S3Object:
         self._position = 0
         self._until = info.size
         self._first: bytes | None = None
+
+    def at_once(self, offset: int, length: int) -> bytes | None:
+        """S3 is always waited for."""
+        return None
 
     async def parts(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from an offset on; raises ObjectsUnavailable when the rest is gone."""
