@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,7 +27,7 @@ from bkend.docs import routes as docs_routes
 from bkend.errors import ApiError, Detail, InvalidParameters, MethodNotAllowed, NotFound
 from bkend.files.api import router as files_router
 from bkend.files.api_multipart import router as multipart_router
-from bkend.files.raw import routes as raw_routes
+from bkend.files.raw import handle_raw
 from bkend.http.addresses import parse_networks
 from bkend.http.application import Application
 from bkend.http.gate import Background, Gate
@@ -74,6 +75,7 @@ def build_app(core: Core) -> Application:
         gate=gate,
         door=TableDoor(gate, core.keys, core.environments, core.clock),
         background=background,
+        raw=partial(handle_raw, core),
         fixed=_fixed_app(core, metrics),
         database=core.database,
         metrics=metrics,
@@ -113,7 +115,6 @@ def _fixed_app(core: Core, metrics: Metrics) -> FastAPI:
     app.router.routes.extend(client_routes)
     app.router.routes.extend(console_routes)
     app.router.routes.extend(docs_routes)
-    app.router.routes.extend(raw_routes)
     app.router.routes.extend(health_routes(core, metrics))
     app.add_api_route("/", _to_console, include_in_schema=False)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)

@@ -54,7 +54,6 @@ from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
 from bkend.users.service import Users
-from bkend.users.uploads import UploadSigner
 
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
@@ -88,7 +87,6 @@ class Core:
     sealed: SealedValues
     states: StateSigner
     objects: Objects
-    uploads: UploadSigner
     file_signer: FileSigner
     places: Places
 
@@ -159,7 +157,6 @@ async def open_core(
         states, asking = StateSigner(secrets), Asking(outbound, clock)
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
-        uploads = UploadSigner(secrets, clock)
         file_signer = FileSigner(secrets, clock)
 
         raw = settings.raw_url or f"{server_address(settings)}/raw"
@@ -189,7 +186,7 @@ async def open_core(
                 tables=tables,
                 design=Design(tables, store, check_filter),
                 records=Records(store, tables, clock, record_ids, raw),
-                users=Users(parts, objects, uploads),
+                users=Users(parts, objects, file_signer),
                 files=Files(
                     store, clock, state, objects, file_signer, settings.download_url_seconds
                 ),
@@ -210,7 +207,6 @@ async def open_core(
             sealed=SealedValues(database, sealer, SEALED_FIELDS),
             states=states,
             objects=objects,
-            uploads=uploads,
             file_signer=file_signer,
             places=Places(database.control, clock),
         )

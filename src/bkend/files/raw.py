@@ -1,6 +1,7 @@
-"""`/raw/{key}`: where bytes are put by signed addresses, and read (30 §5.2, §7).
+"""`/raw/{key}`: where bytes are put by signed addresses, and read (30 §5.2, §7; 11 §4).
 
 Neither key nor token is looked at. Any origin may call: the address is the permission (00 §11).
+A lane of its own beside FastAPI, since most requests of an app with pictures come here.
 """
 
 from __future__ import annotations
@@ -8,88 +9,110 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+import structlog
 
 from bkend.core import Core
 from bkend.environment import Environment
-from bkend.errors import ApiError
+from bkend.errors import ApiError, MethodNotAllowed, Unavailable
 from bkend.files.collections import FILES
 from bkend.files.downloads import PRIVATE, disposition
 from bkend.files.errors import FileAccessDenied, FileNotFound
 from bkend.files.receiving import receive_signed
-from bkend.files.serving import CORS, PUBLIC, serve_object
+from bkend.files.serving import CORS, PUBLIC, Shown, send_object
 from bkend.files.signing import read_signature
 from bkend.http.exchange import Exchange
 from bkend.http.gate import check_environment
+from bkend.store import StoreUnavailable
 from bkend.users.avatar_keys import AREA
-from bkend.users.raw import get_avatar, put_avatar
+from bkend.users.raw import open_avatar, receive_avatar
 
+PREFIX = "/raw/"
+ROUTE = "/raw/{key:path}"
+METHODS = ("GET", "HEAD", "OPTIONS", "PUT")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~ ,-]{1,1024}")
 
+log = structlog.get_logger("bkend.http")
 
-async def serve_raw(request: Request) -> Response:
-    """GET, HEAD, PUT and preflight of one object; errors carry the CORS headers too."""
-    if request.method == "OPTIONS":
-        return _preflight(request)
-    key = request.path_params["key"]
-    is_avatar = key.startswith(f"{AREA}/")
+
+async def handle_raw(core: Core, exchange: Exchange) -> None:
+    """GET, HEAD, PUT and preflight of one object; refusals carry the CORS headers too."""
+    exchange.route = ROUTE
+    key = exchange.path.removeprefix(PREFIX)
     try:
-        if request.method == "PUT":
-            return await (put_avatar if is_avatar else _put)(request, key)
-        return await (get_avatar if is_avatar else _get)(request, key)
+        match exchange.method:
+            case "GET" | "HEAD":
+                await _get(core, exchange, key)
+            case "PUT":
+                await _put(core, exchange, key)
+            case "OPTIONS":
+                await _allow(exchange)
+            case other:
+                raise MethodNotAllowed(other, METHODS)
     except ApiError as error:
         error.headers.update(CORS)
         raise
+    except StoreUnavailable as error:
+        log.error("storage unavailable", reason=str(error), request_id=exchange.request_id)
+        refusal = Unavailable()
+        refusal.headers.update(CORS)
+        raise refusal from None
 
 
-async def _put(request: Request, key: str) -> Response:
-    core: Core = request.app.state.core
-    exchange: Exchange = request.scope["bkend.exchange"]
-    md5 = await receive_signed(core, exchange, key)
-    return Response(status_code=200, headers={"etag": f'"{md5}"', **CORS})
+async def _put(core: Core, exchange: Exchange, key: str) -> None:
+    receive = receive_avatar if key.startswith(f"{AREA}/") else receive_signed
+    etag = await receive(core, exchange, key)
+    headers = [("etag", f'"{etag}"'), ("content-length", "0"), *CORS.items()]
+    await exchange.send(200, [*headers, *exchange.common_headers()], b"")
 
 
-async def _get(request: Request, key: str) -> Response:
-    core: Core = request.app.state.core
-    environment, document = await _known(core, key)
+async def _get(core: Core, exchange: Exchange, key: str) -> None:
+    if key.startswith(f"{AREA}/"):
+        shown = await open_avatar(core, key)
+    else:
+        shown = await _open_file(core, exchange, key)
+    await send_object(exchange, shown)
+
+
+async def _open_file(core: Core, exchange: Exchange, key: str) -> Shown:
+    """Raises FileNotFound, FileAccessDenied, EnvironmentNotActive."""
+    environment, document, is_registered = await _known(core, key)
     is_public = document["visibility"] == "public"
-    if not is_public and not _is_signed(core, environment, document, request.url.query):
+    if not is_public and not _is_signed(core, environment, document, exchange.query_string):
         raise FileAccessDenied
-    found = await core.objects.open(key)
+    found = core.objects.open_at_once(key) or await core.objects.open(key)
     if found is None:
         raise FileNotFound
-    is_noted = document.get("objectTag") == found.info.etag and document.get("etag")
-    headers = {
-        "content-type": document["mimeType"],
-        "content-disposition": disposition(document, as_attachment=not is_public),
-        "cache-control": PUBLIC if is_public else PRIVATE,
-    }
-    etag = document["etag"] if is_noted else found.info.etag
-    return await serve_object(request, found, etag, headers)
+    is_noted = document.get("objectTag") == found.info.etag
+    headers = [
+        ("content-type", document["mimeType"]),
+        ("content-disposition", disposition(document, as_attachment=not is_public)),
+        ("cache-control", PUBLIC if is_public else PRIVATE),
+    ]
+    etag = (is_noted and document.get("etag")) or found.info.etag
+    return Shown(found, etag, headers, is_lasting=is_noted and is_registered)
 
 
-async def _known(core: Core, key: str) -> tuple[Environment, dict[str, Any]]:
-    """The registered file of the key, or the upload on its way. Raises FileNotFound, also where
-    the environment is gone; EnvironmentNotActive."""
+async def _known(core: Core, key: str) -> tuple[Environment, dict[str, Any], bool]:
+    """The registered file of the key, or the upload on its way, and whether it is the former.
+    Raises FileNotFound, also where the environment is gone; EnvironmentNotActive."""
     environment_id = await core.places.environment_of(key)
     environment = await core.environments.get(environment_id) if environment_id else None
     if environment is None:
         raise FileNotFound
     check_environment(environment)
     uploads = environment.services.files.uploads
-    document = await uploads.of_key(key, FILES) or await uploads.of_key(key)
+    registered = await uploads.of_key(key, FILES)
+    document = registered or await uploads.of_key(key)
     if document is None:
         raise FileNotFound
-    return environment, document
+    return environment, document, registered is not None
 
 
 def _is_signed(core: Core, environment: Environment, document: dict[str, Any], query: str) -> bool:
     """Whether the address was given out to download this file, and has not ended. Raises
     FileAccessDenied with a sentence for those it was given to."""
     signature = read_signature(query)
-    if signature is None or signature.upload_id:
+    if signature is None or signature.upload_id or signature.environment_id:
         return False
     permit = environment.services.files.download_permit(document)
     if not core.file_signer.accepts(permit, signature):
@@ -97,16 +120,14 @@ def _is_signed(core: Core, environment: Environment, document: dict[str, Any], q
     return True
 
 
-def _preflight(request: Request) -> Response:
-    asked = request.headers.get("access-control-request-headers", "")
-    headers = {
-        **CORS,
-        "access-control-allow-methods": "GET, HEAD, PUT, OPTIONS",
-        "access-control-allow-headers": asked if _HEADER_NAMES.fullmatch(asked) else "*",
-        "access-control-max-age": "7200",
-        "vary": "Access-Control-Request-Headers",
-    }
-    return Response(status_code=204, headers=headers)
-
-
-routes = [Route("/raw/{key:path}", serve_raw, methods=["GET", "PUT", "OPTIONS"])]
+async def _allow(exchange: Exchange) -> None:
+    asked = exchange.headers.get("access-control-request-headers") or ""
+    headers = [
+        *CORS.items(),
+        ("access-control-allow-methods", "GET, HEAD, PUT, OPTIONS"),
+        ("access-control-allow-headers", asked if _HEADER_NAMES.fullmatch(asked) else "*"),
+        ("access-control-max-age", "7200"),
+        ("vary", "Access-Control-Request-Headers"),
+        *exchange.common_headers(),
+    ]
+    await exchange.send(204, headers, b"")

@@ -1,12 +1,13 @@
 """The HTTP application: request ids, CORS preflight, the two lanes, one place for errors.
 
-`/v1/data` and its shorthand go to a plain endpoint (the hot lane); everything else to FastAPI.
+`/v1/data` and its shorthand, and the bytes of files at `/raw`, go to plain endpoints (the hot
+lane); everything else to FastAPI.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -69,6 +70,7 @@ class Application:
         gate: Gate,
         door: TableDoor,
         background: Background,
+        raw: Callable[[Exchange], Awaitable[None]],
         fixed: AsgiApp,
         database: Database,
         metrics: Metrics,
@@ -79,6 +81,7 @@ class Application:
         self._gate = gate
         self._door = door
         self._background = background
+        self._raw = raw
         self._fixed = fixed
         self._database = database
         self._metrics = metrics
@@ -119,6 +122,8 @@ class Application:
                 raise UriTooLong
             if path.startswith("/v1/data/") and exchange.method != "OPTIONS":
                 waiting = handle_records(exchange, self._door, path[9:])
+            elif path.startswith("/raw/"):
+                waiting = self._raw(exchange)
             else:
                 waiting = self._route(exchange, path)
         except Exception as error:

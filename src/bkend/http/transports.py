@@ -39,10 +39,10 @@ class RequestHeaders(Protocol):
 
 
 class Writer(Protocol):
-    """The body of an answer whose length is not known beforehand."""
+    """The body of an answer that is sent in parts."""
 
     async def send_bytes(self, data: bytes) -> None:
-        """Send a part."""
+        """Send a part; raises Disconnected."""
 
 
 class Transport(Protocol):
@@ -69,8 +69,12 @@ class Transport(Protocol):
     def send(self, status: int, headers: Headers, body: bytes) -> Awaitable[None] | None:
         """The whole answer; what is returned, if anything, is to be waited for."""
 
+    def send_file(self, status: int, headers: Headers, path: str, start: int, length: int) -> bool:
+        """Have the server itself send so many bytes of a file, at the client's pace; False when
+        it cannot. The headers are complete."""
+
     async def stream(self, status: int, headers: Headers) -> Writer:
-        """Begin an answer of unknown length."""
+        """Begin an answer in parts, whose length need not be known."""
 
     async def end(self) -> None:
         """End a streamed answer."""
@@ -170,12 +174,34 @@ class RsgiTransport:
         else:
             self._protocol.response_empty(status, headers)
 
+    def send_file(self, status: int, headers: Headers, path: str, start: int, length: int) -> bool:
+        if status == 206:
+            self._protocol.response_file_range(status, headers, path, start, start + length)
+        else:
+            self._protocol.response_file(status, headers, path)
+        return True
+
     async def stream(self, status: int, headers: Headers) -> Writer:
-        writer: Writer = self._protocol.response_stream(status, headers)
-        return writer
+        return _RsgiWriter(self._protocol.response_stream(status, headers))
 
     async def end(self) -> None:
         """Granian ends the answer when the application returns."""
+
+
+class _RsgiWriter:
+    """Granian's writer, whose failures mean that the client went away."""
+
+    __slots__ = ("_writer",)
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a part. Raises Disconnected."""
+        try:
+            await self._writer.send_bytes(data)
+        except RuntimeError as error:
+            raise Disconnected from error
 
 
 class AsgiHeaders:
@@ -233,6 +259,9 @@ class AsgiTransport:
     async def send(self, status: int, headers: Headers, body: bytes) -> None:
         await self._start(status, headers)
         await self._send({"type": "http.response.body", "body": body})
+
+    def send_file(self, status: int, headers: Headers, path: str, start: int, length: int) -> bool:
+        return False
 
     async def stream(self, status: int, headers: Headers) -> Writer:
         await self._start(status, headers)
