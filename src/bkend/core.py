@@ -28,6 +28,7 @@ from bkend.files import collections as file_collections
 from bkend.files.places import Places
 from bkend.files.service import Files
 from bkend.files.signing import FileSigner
+from bkend.files.strays import StrayUploads
 from bkend.ids import RecordIds
 from bkend.mail import collections as mail_collections
 from bkend.mail.delivery import Delivery
@@ -96,6 +97,11 @@ class Core:
         found = await self.environments.get(document["id"])
         assert found is not None
         return found.services
+
+    @property
+    def stray_uploads(self) -> StrayUploads:
+        """Uploads in parts that no environment knows of."""
+        return StrayUploads(self.objects, self.places, self.environments, self.clock)
 
     async def finish_rotation(self) -> None:
         """Forget replaced master secrets whose time is over, once nothing is sealed with them."""

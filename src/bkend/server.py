@@ -116,6 +116,10 @@ async def _keep_house(core: Core) -> None:
             except StoreError as error:
                 log.warning("housekeeping failed", reason=str(error))
         try:
+            await core.stray_uploads.sweep()
+        except StoreError as error:
+            log.warning("housekeeping failed", reason=str(error))
+        try:
             await core.finish_rotation()
         except (StoreError, OSError) as error:
             log.warning("old master secrets are kept for now", reason=str(error))

@@ -36,7 +36,7 @@ async def receive_signed(core: Core, exchange: Exchange, key: str) -> str:
     signature = read_signature(exchange.query_string)
     environment_id = await core.places.environment_of(key) if signature else None
     environment = await core.environments.get(environment_id) if environment_id else None
-    if environment is None or signature is None:
+    if environment is None or signature is None or signature.environment_id:
         raise FileAccessDenied(_EXPIRED)
     check_environment(environment)
     files = environment.services.files
@@ -47,12 +47,11 @@ async def receive_signed(core: Core, exchange: Exchange, key: str) -> str:
     permit = _permit(files, upload, signature)
     if permit is None or not core.file_signer.accepts(permit, signature):
         raise FileAccessDenied(_EXPIRED)
-    limit = min(permit.limit, upload["limit"])
-    await _check_length(exchange, limit)
+    size = await _announced(exchange, min(permit.limit, upload["limit"]))
     if signature.upload_id:
-        part = await files.multipart.receive_part(upload, signature.part, exchange.stream())
+        part = await files.multipart.receive_part(upload, signature.part, exchange.stream(), size)
         return part.etag
-    stored = await files.uploads.receive(upload, exchange.stream())
+    stored = await files.uploads.receive(upload, exchange.stream(), size)
     return stored.md5 or stored.etag
 
 
@@ -76,9 +75,9 @@ async def _refuse(core: Core, files: Files, key: str, signature: Signature) -> N
     raise FileAccessDenied(_EXPIRED)
 
 
-async def _check_length(exchange: Exchange, limit: int) -> None:
-    """Without an announced length a body that is cut off looks like a whole one. Raises
-    InvalidParameters, UploadTooLarge."""
+async def _announced(exchange: Exchange, limit: int) -> int:
+    """The length of the body. Without an announced one a body that is cut off looks like a whole.
+    Raises InvalidParameters, UploadTooLarge."""
     announced = exchange.headers.get("content-length")
     if announced is None or not announced.isdigit():
         message = "Send the Content-Length of the file"
@@ -89,6 +88,7 @@ async def _check_length(exchange: Exchange, limit: int) -> None:
             async for _ in exchange.stream():
                 pass
         raise UploadTooLarge(limit)
+    return int(announced)
 
 
 async def receive_form(exchange: Exchange, files: Files, actor: FileActor) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 
-from bkend.files.errors import RangeNotSatisfiable
 from bkend.files.ranges import ByteRange, parse_ranges
 from bkend.http.exchange import Exchange
 from bkend.http.transports import Headers, RequestHeaders
