@@ -45,7 +45,7 @@ async def handle_raw(core: Core, exchange: Exchange) -> None:
             case "PUT":
                 await _put(core, exchange, key)
             case "OPTIONS":
-                await _allow(exchange)
+                await preflight(exchange, "GET, HEAD, PUT, OPTIONS")
             case other:
                 raise MethodNotAllowed(other, METHODS)
     except ApiError as error:
@@ -67,15 +67,15 @@ async def _put(core: Core, exchange: Exchange, key: str) -> None:
 
 async def _get(core: Core, exchange: Exchange, key: str) -> None:
     if key.startswith(f"{AREA}/"):
-        shown = await open_avatar(core, key)
+        await send_object(exchange, await open_avatar(core, key))
     else:
-        shown = await _open_file(core, exchange, key)
-    await send_object(exchange, shown)
+        await serve_file(core, exchange, key)
 
 
-async def _open_file(core: Core, exchange: Exchange, key: str) -> Shown:
-    """Raises FileNotFound, FileAccessDenied, EnvironmentNotActive."""
-    environment, document, is_registered = await _known(core, key)
+async def serve_file(core: Core, exchange: Exchange, key: str) -> None:
+    """The bytes of a public file, or to a signed address. Raises FileNotFound, FileAccessDenied,
+    RangeNotSatisfiable, EnvironmentNotActive."""
+    environment, document = await known_file(core, key)
     is_public = document["visibility"] == "public"
     if not is_public and not _is_signed(core, environment, document, exchange.query_string):
         raise FileAccessDenied
@@ -89,23 +89,24 @@ async def _open_file(core: Core, exchange: Exchange, key: str) -> Shown:
         ("cache-control", PUBLIC if is_public else PRIVATE),
     ]
     etag = (is_noted and document.get("etag")) or found.info.etag
-    return Shown(found, etag, headers, is_lasting=is_noted and is_registered)
+    # Bytes of a registered file never change; of an upload on its way they may.
+    is_lasting = is_noted and "uploadId" not in document
+    await send_object(exchange, Shown(found, etag, headers, is_lasting))
 
 
-async def _known(core: Core, key: str) -> tuple[Environment, dict[str, Any], bool]:
-    """The registered file of the key, or the upload on its way, and whether it is the former.
-    Raises FileNotFound, also where the environment is gone; EnvironmentNotActive."""
+async def known_file(core: Core, key: str) -> tuple[Environment, dict[str, Any]]:
+    """The registered file of the key, or the upload on its way. Raises FileNotFound, also where
+    the environment is gone; EnvironmentNotActive."""
     environment_id = await core.places.environment_of(key)
     environment = await core.environments.get(environment_id) if environment_id else None
     if environment is None:
         raise FileNotFound
     check_environment(environment)
     uploads = environment.services.files.uploads
-    registered = await uploads.of_key(key, FILES)
-    document = registered or await uploads.of_key(key)
+    document = await uploads.of_key(key, FILES) or await uploads.of_key(key)
     if document is None:
         raise FileNotFound
-    return environment, document, registered is not None
+    return environment, document
 
 
 def _is_signed(core: Core, environment: Environment, document: dict[str, Any], query: str) -> bool:
@@ -120,11 +121,12 @@ def _is_signed(core: Core, environment: Environment, document: dict[str, Any], q
     return True
 
 
-async def _allow(exchange: Exchange) -> None:
+async def preflight(exchange: Exchange, methods: str) -> None:
+    """To browsers that ask before they send: any origin and header, these methods."""
     asked = exchange.headers.get("access-control-request-headers") or ""
     headers = [
         *CORS.items(),
-        ("access-control-allow-methods", "GET, HEAD, PUT, OPTIONS"),
+        ("access-control-allow-methods", methods),
         ("access-control-allow-headers", asked if _HEADER_NAMES.fullmatch(asked) else "*"),
         ("access-control-max-age", "7200"),
         ("vary", "Access-Control-Request-Headers"),

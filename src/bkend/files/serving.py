@@ -10,7 +10,7 @@ from bkend.files.ranges import ByteRange, parse_ranges
 from bkend.http.exchange import Exchange
 from bkend.http.transports import Headers, RequestHeaders
 from bkend.ids import uuid4
-from bkend.objects.interface import ObjectsUnavailable, OpenObject
+from bkend.objects.interface import ObjectInfo, ObjectsUnavailable, OpenObject
 
 CORS = {
     "access-control-allow-origin": "*",
@@ -36,7 +36,7 @@ class Shown:
     etag: str
     """Without quotes."""
     headers: Headers
-    """Its `content-type` first, how it may be shown and kept."""
+    """Its `content-type`, how it may be shown and kept."""
     is_lasting: bool = False
     """Whether other bytes never come in its place, so that others may open its file by name."""
 
@@ -45,25 +45,35 @@ async def send_object(exchange: Exchange, shown: Shown) -> None:
     """Answer GET and HEAD of an object. Raises RangeNotSatisfiable, ObjectsUnavailable;
     Disconnected."""
     try:
-        await _send(exchange, shown)
+        if not await send_unchanged(exchange, shown.found.info, shown.etag, shown.headers):
+            await _send(exchange, shown)
     finally:
         await shown.found.close()
 
 
-async def _send(exchange: Exchange, shown: Shown) -> None:
-    info, asked = shown.found.info, exchange.headers
-    tag, modified = f'"{shown.etag}"', info.modified_at // 1000
-    headers: Headers = [
-        ("etag", tag),
-        ("last-modified", formatdate(modified, usegmt=True)),
+async def send_unchanged(exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers) -> bool:
+    """Answer 304 to a client that has these bytes already; whether that was done."""
+    if not _is_unchanged(exchange.headers, f'"{etag}"', info.modified_at // 1000):
+        return False
+    kept = [pair for pair in headers if pair[0] != "content-type"]
+    await exchange.send(304, [*_common(exchange, info, etag), *kept], b"")
+    return True
+
+
+def _common(exchange: Exchange, info: ObjectInfo, etag: str) -> Headers:
+    return [
+        ("etag", f'"{etag}"'),
+        ("last-modified", formatdate(info.modified_at // 1000, usegmt=True)),
         *_ALIKE,
         *exchange.common_headers(),
     ]
-    if _is_unchanged(asked, tag, modified):
-        await exchange.send(304, [*headers, *shown.headers[1:]], b"")
-        return
+
+
+async def _send(exchange: Exchange, shown: Shown) -> None:
+    info, asked = shown.found.info, exchange.headers
+    headers = _common(exchange, info, shown.etag)
     ranges: list[ByteRange] = []
-    if exchange.method == "GET" and _is_range_meant(asked, tag, modified):
+    if exchange.method == "GET" and _is_range_meant(asked, shown.etag, info):
         ranges = parse_ranges(asked.get("range"), info.size)
     if len(ranges) > 1:
         await _send_several(exchange, shown, ranges, headers)
@@ -104,7 +114,8 @@ async def _send_several(
 ) -> None:
     """A `multipart/byteranges` answer."""
     boundary, size = uuid4(), shown.found.info.size
-    (_, kind), *others = shown.headers
+    kind = dict(shown.headers)["content-type"]
+    others = [pair for pair in shown.headers if pair[0] != "content-type"]
     heads = [
         f"--{boundary}\r\nContent-Type: {kind}\r\n"
         f"Content-Range: {_content_range(one, size)}\r\n\r\n".encode()
@@ -155,12 +166,12 @@ def _is_unchanged(asked: RequestHeaders, tag: str, modified: int) -> bool:
     return since is not None and modified <= since
 
 
-def _is_range_meant(asked: RequestHeaders, tag: str, modified: int) -> bool:
+def _is_range_meant(asked: RequestHeaders, etag: str, info: ObjectInfo) -> bool:
     """Whether the range is of these bytes (`If-Range`)."""
     condition = asked.get("if-range")
-    if condition is None or condition.strip() == tag:
+    if condition is None or condition.strip() == f'"{etag}"':
         return True
-    return _seconds(condition) == modified
+    return _seconds(condition) == info.modified_at // 1000
 
 
 def _seconds(date: str | None) -> int | None:
