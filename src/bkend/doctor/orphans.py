@@ -41,7 +41,6 @@ SETTLED_MS = 60 * 60 * 1000
 _LISTED = 1000
 _LOOKED_UP = 200
 _PAGE = 500
-_HAS_TEXT = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +174,8 @@ class Search:
     ) -> AsyncIterator[Orphan]:
         held: tuple[tuple[Kind, str, str, Condition], ...] = (
             ("file", FILES, "s3Key", ALWAYS),
-            ("upload", UPLOADS, "s3Key", Compare(("objectTag",), "gt", _HAS_TEXT)),
-            ("avatar", USERS, "avatarKey", Compare(("avatarKey",), "gt", _HAS_TEXT)),
+            ("upload", UPLOADS, "s3Key", Compare(("objectTag",), "gt", "")),
+            ("avatar", USERS, "avatarKey", Compare(("avatarKey",), "gt", "")),
         )
         state, store = place.environment.state, place.environment.store
         for kind, collection, name, where in held:
