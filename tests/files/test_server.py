@@ -286,7 +286,7 @@ def keys_of(server: RunningServer, environment: dict[str, str]) -> set[str]:
     async def listed() -> set[str]:
         url = environment.get("BKEND_STORAGE_URL", "file:")
         objects = open_objects(parse_storage_url(url, server.data, {}), SystemClock())
-        found = {key async for key in objects.keys()}
+        found = {key async for key in objects.keys("")}
         close_objects(objects)
         return found
 
