@@ -1,7 +1,7 @@
 """Public files: GET of three sizes beside nginx and the server library alone, and uploads.
 
 All serve the same bytes from the same disk, each with one process, and are driven in turns. What
-nginx gives to the kernel (`sendfile`) goes through the process here; the ratio says what that costs.
+nginx leaves to the kernel (`sendfile`) goes through the process here: the ratio tells the cost.
 """
 
 import hashlib
