@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
@@ -133,8 +134,8 @@ def _figures(
     for number in range(rounds):
         console.print(f"upload: round {number + 1} of {rounds}")
         made = client.call("POST", "/v1/files/presigned-url", _wanted(UPLOAD))
-        uploads.append(UPLOAD / _timed(lambda url=made["url"]: _put(url, UPLOAD)) / _WHOLE_MB)
-        disk.append(UPLOAD / _timed(lambda: _write(root / "written")) / _WHOLE_MB)
+        uploads.append(UPLOAD / _timed(partial(_put, made["url"], UPLOAD)) / _WHOLE_MB)
+        disk.append(UPLOAD / _timed(partial(_write, root / "written")) / _WHOLE_MB)
     client.close()
     return Figures(gets, uploads, disk)
 

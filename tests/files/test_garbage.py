@@ -138,7 +138,7 @@ async def test_bytes_that_went_past_the_server_keep_their_intent(archive: Archiv
     document = await archive.files.uploads.of_key(made["key"])
     assert document is not None
     assert document["objectTag"]  # so it is not looked for again
-    assert (await archive.ok("ada", "POST", f"{made['fileId']}/complete"))["size"] == len(TEXT)
+    assert (await archive.ok("secret", "POST", f"{made['fileId']}/complete"))["size"] == len(TEXT)
 
 
 async def test_a_crash_between_the_parts_becoming_one_and_its_note_loses_nothing(
@@ -156,7 +156,7 @@ async def test_a_crash_between_the_parts_becoming_one_and_its_note_loses_nothing
     await objects.complete_multipart(made["key"], made["uploadId"], [part])
     archive.api.clock.advance(8 * _DAY)
     await archive.files.sweep()
-    assert (await archive.ok("ada", "POST", f"{made['fileId']}/complete"))["size"] == len(TEXT)
+    assert (await archive.ok("secret", "POST", f"{made['fileId']}/complete"))["size"] == len(TEXT)
 
 
 async def test_an_upload_in_parts_that_no_intent_knows_is_dropped_after_a_week(
