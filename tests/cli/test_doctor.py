@@ -91,7 +91,7 @@ def _serve_once() -> None:
 
 def test_a_damaged_database_is_told_and_the_rest_is_looked_at(bkend: CommandLine) -> None:
     bkend("init")
-    _serve_once()
+    bkend("doctor")  # opens, and so makes, the database of the environment
     [damaged] = (DATA / "environments").glob("*.db")
     damaged.write_bytes(b"no database" * 1000)
     found = results(bkend, code=1)

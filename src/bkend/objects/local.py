@@ -174,7 +174,8 @@ class LocalObjects:
 
     def _begin(self, limit: int) -> tuple[Path, BinaryIO]:
         if not self._temporary.is_dir():
-            self._temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self._root, self._temporary):  # a mode is given to the last one only
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._drop_stale()
         if shutil.disk_usage(self._root).free < limit + self._reserve:
             raise ObjectsUnavailable(f"the disk of {self._root} is nearly full")

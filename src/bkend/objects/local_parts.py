@@ -34,7 +34,8 @@ class PartFolders:
         """Make a folder; the new upload's id."""
         upload_id = uuid4()
         folder = self._path(key, upload_id)
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for above in (self._root.parent, self._root):
+            above.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(mode=0o700)
         (folder / _KEY).write_text(key)
         sync_folder(self._root)
