@@ -24,7 +24,7 @@ from bkend.http.exchange import Exchange
 from bkend.http.gate import check_environment
 from bkend.store import StoreUnavailable
 from bkend.users.avatar_keys import AREA
-from bkend.users.raw import open_avatar, receive_avatar
+from bkend.users.raw import has_settled, open_avatar, receive_avatar
 
 PREFIX = "/raw/"
 ROUTE = "/raw/{key:path}"
@@ -89,8 +89,8 @@ async def serve_file(core: Core, exchange: Exchange, key: str) -> None:
         ("cache-control", PUBLIC if is_public else PRIVATE),
     ]
     etag = (is_noted and document.get("etag")) or found.info.etag
-    # Bytes of a registered file never change; of an upload on its way they may.
-    is_lasting = is_noted and "uploadId" not in document
+    is_registered = is_noted and "uploadId" not in document
+    is_lasting = is_registered or has_settled(core, found.info)
     await send_object(exchange, Shown(found, etag, headers, is_lasting))
 
 

@@ -147,9 +147,11 @@ async def _stream(
     notices: its length was announced."""
     exchange.status = status
     writer = await exchange.transport.stream(status, headers)
-    async for part in body:
-        await writer.send_bytes(part)
-    await exchange.transport.end()
+    try:
+        async for part in body:
+            await writer.send_bytes(part)
+    finally:
+        await exchange.transport.end()
 
 
 def _content_range(one: ByteRange, size: int) -> str:

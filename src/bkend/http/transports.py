@@ -11,6 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
+from bkend.http.disconnected import Disconnected as Disconnected
+from bkend.http.pipes import IS_POSSIBLE, PipeWriter
+
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -19,10 +22,7 @@ AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = list[tuple[str, str]]
 
 _SMALL_BODY = 64 * 1024
-
-
-class Disconnected(Exception):
-    """The client went away before its body was complete."""
+_SMALL_ANSWER = 256 * 1024
 
 
 class RequestHeaders(Protocol):
@@ -85,9 +85,11 @@ class RsgiTransport:
 
     __slots__ = (
         "_parts",
+        "_pipe",
         "_protocol",
         "_received",
         "_scope",
+        "_unsent",
         "headers",
         "method",
         "path",
@@ -99,6 +101,8 @@ class RsgiTransport:
         self._protocol = protocol
         self._parts: AsyncIterator[bytes] | None = None
         self._received = 0
+        self._pipe: PipeWriter | None = None
+        self._unsent: tuple[int, Headers] = (200, [])
         self.method: str = scope.method
         self.path: str = scope.path
         self.query_string: str = scope.query_string
@@ -182,10 +186,22 @@ class RsgiTransport:
         return True
 
     async def stream(self, status: int, headers: Headers) -> Writer:
-        return _RsgiWriter(self._protocol.response_stream(status, headers))
+        announced = next((value for name, value in headers if name == "content-length"), "")
+        is_small = announced.isdigit() and int(announced) <= _SMALL_ANSWER
+        if is_small or not IS_POSSIBLE:
+            return _RsgiWriter(self._protocol.response_stream(status, headers))
+        protocol = self._protocol
+        self._pipe = PipeWriter(lambda path: protocol.response_file(status, headers, path))
+        self._unsent = status, headers
+        return self._pipe
 
     async def end(self) -> None:
-        """Granian ends the answer when the application returns."""
+        """Granian ends its own streams when the application returns."""
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            if not pipe.has_begun:
+                self._protocol.response_empty(*self._unsent)
+            pipe.close()
 
 
 class _RsgiWriter:

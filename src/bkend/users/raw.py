@@ -8,10 +8,12 @@ from bkend.files.signing import read_signature
 from bkend.http.exchange import Exchange
 from bkend.http.gate import check_environment
 from bkend.objects.errors import ObjectAccessDenied, ObjectNotFound, ObjectOverLimit
+from bkend.objects.interface import ObjectInfo
 from bkend.users.avatar_keys import parse_key, sniff
 from bkend.users.avatars import LARGEST_AVATAR
 
 _SNIFFED = 12
+_SETTLED_MS = 24 * 60 * 60 * 1000
 
 
 async def receive_avatar(core: Core, exchange: Exchange, path: str) -> str:
@@ -50,4 +52,9 @@ async def open_avatar(core: Core, path: str) -> Shown:
         ("content-disposition", "inline" if kind else "attachment"),
         ("cache-control", PUBLIC),
     ]
-    return Shown(found, found.info.etag, headers)
+    return Shown(found, found.info.etag, headers, has_settled(core, found.info))
+
+
+def has_settled(core: Core, info: ObjectInfo) -> bool:
+    """Whether nobody can put other bytes there any more: addresses for that end in minutes."""
+    return info.modified_at < core.clock.now_ms() - _SETTLED_MS
