@@ -14,14 +14,23 @@ import structlog
 from bkend.core import Core
 from bkend.environment import Environment
 from bkend.errors import ApiError, MethodNotAllowed, Unavailable
-from bkend.files.collections import FILES
 from bkend.files.downloads import PRIVATE, disposition
 from bkend.files.errors import FileAccessDenied, FileNotFound
 from bkend.files.receiving import receive_signed
-from bkend.files.serving import CORS, PUBLIC, Shown, send_object
+from bkend.files.serving import (
+    AT_ONCE,
+    CORS,
+    PUBLIC,
+    Shown,
+    asks_for_the_whole,
+    send_object,
+    send_whole,
+)
 from bkend.files.signing import read_signature
-from bkend.http.exchange import Exchange
-from bkend.http.gate import check_environment
+from bkend.http.exchange import Exchange, Sending
+from bkend.http.gate import check_environment, is_active
+from bkend.http.transports import Headers
+from bkend.objects.interface import ObjectInfo
 from bkend.store import StoreUnavailable
 from bkend.users.avatar_keys import AREA
 from bkend.users.raw import has_settled, open_avatar, receive_avatar
@@ -34,10 +43,43 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~ ,-]{1,1024}")
 log = structlog.get_logger("bkend.http")
 
 
-async def handle_raw(core: Core, exchange: Exchange) -> None:
-    """GET, HEAD, PUT and preflight of one object; refusals carry the CORS headers too."""
+def handle_raw(core: Core, exchange: Exchange) -> Sending:
+    """GET, HEAD, PUT and preflight of one object; what is returned, if anything, is to be waited
+    for. Refusals carry the CORS headers too."""
     exchange.route = ROUTE
     key = exchange.path.removeprefix(PREFIX)
+    if asks_for_the_whole(exchange):
+        known = _public_at_once(core, key)
+        found = core.objects.read_at_once(key, AT_ONCE) if known else None
+        if known is not None and found is not None:
+            info, body = found
+            return send_whole(exchange, info, *_described(known, info), body)
+    return _handle(core, exchange, key)
+
+
+def _public_at_once(core: Core, key: str) -> dict[str, Any] | None:
+    """The public registered file of a key that was asked for lately; None says nothing."""
+    id = core.places.at_once(key)
+    environment = core.environments.cached(id) if id else None
+    if environment is None or not is_active(environment):
+        return None
+    document = environment.services.files.known.at_once(key)
+    return document if document is not None and document["visibility"] == "public" else None
+
+
+def _described(document: dict[str, Any], info: ObjectInfo) -> tuple[str, Headers]:
+    """The tag of a file's bytes, and the headers that tell what they are."""
+    is_public = document["visibility"] == "public"
+    is_noted = document.get("objectTag") == info.etag
+    headers = [
+        ("content-type", document["mimeType"]),
+        ("content-disposition", disposition(document, as_attachment=not is_public)),
+        ("cache-control", PUBLIC if is_public else PRIVATE),
+    ]
+    return (is_noted and document.get("etag")) or info.etag, headers
+
+
+async def _handle(core: Core, exchange: Exchange, key: str) -> None:
     try:
         match exchange.method:
             case "GET" | "HEAD":
@@ -79,19 +121,14 @@ async def serve_file(core: Core, exchange: Exchange, key: str) -> None:
     is_public = document["visibility"] == "public"
     if not is_public and not _is_signed(core, environment, document, exchange.query_string):
         raise FileAccessDenied
-    found = core.objects.open_at_once(key) or await core.objects.open(key)
+    found = await core.objects.open(key)
     if found is None:
         raise FileNotFound
-    is_noted = document.get("objectTag") == found.info.etag
-    headers = [
-        ("content-type", document["mimeType"]),
-        ("content-disposition", disposition(document, as_attachment=not is_public)),
-        ("cache-control", PUBLIC if is_public else PRIVATE),
-    ]
-    etag = (is_noted and document.get("etag")) or found.info.etag
-    is_registered = is_noted and "uploadId" not in document
-    is_lasting = is_registered or has_settled(core, found.info)
-    await send_object(exchange, Shown(found, etag, headers, is_lasting))
+    info = found.info
+    # Bytes of a registered file never change; of an upload on its way they may, for some minutes.
+    is_registered = "uploadId" not in document and document["objectTag"] == info.etag
+    is_lasting = is_registered or has_settled(core, info)
+    await send_object(exchange, Shown(found, *_described(document, info), is_lasting))
 
 
 async def known_file(core: Core, key: str) -> tuple[Environment, dict[str, Any]]:
@@ -102,8 +139,8 @@ async def known_file(core: Core, key: str) -> tuple[Environment, dict[str, Any]]
     if environment is None:
         raise FileNotFound
     check_environment(environment)
-    uploads = environment.services.files.uploads
-    document = await uploads.of_key(key, FILES) or await uploads.of_key(key)
+    files = environment.services.files
+    document = await files.known.find(key) or await files.uploads.of_key(key)
     if document is None:
         raise FileNotFound
     return environment, document

@@ -23,6 +23,7 @@ from bkend.files.errors import (
     SizeNegative,
 )
 from bkend.files.fields import check_metadata_size
+from bkend.files.known import KnownFiles
 from bkend.files.listing import FileQuery
 from bkend.files.measuring import MEASURED, READ, measure
 from bkend.files.multipart import Multipart
@@ -110,6 +111,7 @@ class Files:
         self.download_seconds = download_seconds
         self.uploads = Uploads(store, clock, environment, objects, signer)
         self.multipart = Multipart(store, clock, environment, objects, signer, self.uploads)
+        self.known = KnownFiles(store)
         self._sweeping = Sweeping(store, clock, objects)
 
     # -- registering ------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 
 from bkend.files.ranges import ByteRange, parse_ranges
-from bkend.http.exchange import Exchange
+from bkend.http.exchange import Exchange, Sending
 from bkend.http.transports import Headers, RequestHeaders
 from bkend.ids import uuid4
 from bkend.objects.interface import ObjectInfo, ObjectsUnavailable, OpenObject
@@ -24,8 +24,9 @@ SAFE = {
 }
 PUBLIC = "public, max-age=86400"
 _ALIKE: Headers = [("accept-ranges", "bytes"), *SAFE.items()]
-_AT_ONCE = 256 * 1024
-"""Up to so many bytes are sent in one step; measured, see bench/files.py."""
+AT_ONCE = 256 * 1024
+"""Up to so many bytes are sent in one step."""
+_CONDITIONS = ("range", "if-none-match", "if-modified-since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,22 @@ class Shown:
     """Its `content-type`, how it may be shown and kept."""
     is_lasting: bool = False
     """Whether other bytes never come in its place, so that others may open its file by name."""
+
+
+def asks_for_the_whole(exchange: Exchange) -> bool:
+    """Whether it is a plain GET."""
+    sent = exchange.headers
+    return exchange.method == "GET" and not any(name in sent for name in _CONDITIONS)
+
+
+def send_whole(
+    exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers, body: bytes
+) -> Sending:
+    """Send all bytes of an object; what is returned, if anything, is to be waited for."""
+    length = ("content-length", str(info.size))
+    exchange.status = 200
+    sent = [*_common(exchange, info, etag), *headers, length]
+    return exchange.transport.send(200, sent, body)
 
 
 async def send_object(exchange: Exchange, shown: Shown) -> None:
@@ -94,10 +111,8 @@ async def _send_window(
     exchange: Exchange, shown: Shown, window: ByteRange, status: int, headers: Headers
 ) -> None:
     found, start, length = shown.found, window.start, window.length
-    if length <= _AT_ONCE:
-        body = found.at_once(start, length)
-        if body is None:
-            body = b"".join([part async for part in found.parts(start, length)])
+    if length <= AT_ONCE:
+        body = b"".join([part async for part in found.parts(start, length)])
         if len(body) != length:
             raise ObjectsUnavailable(f"{found.info.key} ends too early")
         await exchange.send(status, headers, body)

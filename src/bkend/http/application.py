@@ -25,7 +25,7 @@ from bkend.errors import (
     UriTooLong,
 )
 from bkend.http.addresses import Network
-from bkend.http.exchange import Exchange
+from bkend.http.exchange import Exchange, Sending
 from bkend.http.gate import Background, Gate
 from bkend.http.keyless import needs_no_key, versioned
 from bkend.http.metrics import Metrics
@@ -70,7 +70,7 @@ class Application:
         gate: Gate,
         door: TableDoor,
         background: Background,
-        raw: Callable[[Exchange], Awaitable[None]],
+        raw: Callable[[Exchange], Sending],
         fixed: AsgiApp,
         database: Database,
         metrics: Metrics,

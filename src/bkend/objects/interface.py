@@ -82,9 +82,6 @@ class OpenObject(Protocol):
         """The file of this machine that the object is, for those who read it themselves; what is
         there changes when the object is replaced. None of other stores."""
 
-    def at_once(self, offset: int, length: int) -> bytes | None:
-        """The bytes where that needs no waiting; None says nothing."""
-
     def parts(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from an offset on, all of them or so many."""
 
@@ -116,8 +113,9 @@ class Objects(Protocol):
     async def open(self, key: str) -> OpenObject | None:
         """The object to be read, or None."""
 
-    def open_at_once(self, key: str) -> OpenObject | None:
-        """What `open` would answer where that needs no waiting; None says nothing."""
+    def read_at_once(self, key: str, most: int) -> tuple[ObjectInfo, bytes] | None:
+        """A whole object of at most so many bytes, where that needs no waiting; None says
+        nothing."""
 
     async def head(self, key: str) -> ObjectInfo | None:
         """What is known of the object, or None."""

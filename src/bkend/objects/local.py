@@ -42,7 +42,7 @@ class LocalObjects:
         self._temporary = root / _TEMPORARY
         self._reserve = reserve
         self._uploads = PartFolders(root / _UPLOADS)
-        self._opener = Opener()
+        self._opener = Opener(root)
 
     async def check(self) -> None:
         """Write a file and remove it. Raises ObjectsUnavailable, also when the disk is nearly
@@ -71,11 +71,11 @@ class LocalObjects:
 
     async def open(self, key: str) -> LocalObject | None:
         """The file, opened."""
-        return await self._opener.open(key, self._path(key))
+        return await self._opener.open(key)
 
-    def open_at_once(self, key: str) -> LocalObject | None:
-        """The file, where it was opened lately."""
-        return self._opener.at_once(key, self._path(key))
+    def read_at_once(self, key: str, most: int) -> tuple[ObjectInfo, bytes] | None:
+        """The file, where it was opened lately and is in the kernel's memory."""
+        return self._opener.read_at_once(key, most)
 
     async def head(self, key: str) -> ObjectInfo | None:
         """What the file system knows of the file."""

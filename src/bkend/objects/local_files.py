@@ -9,9 +9,10 @@ import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from bkend.objects.interface import InvalidKey, ObjectInfo, ObjectsUnavailable
+from bkend.objects.local_names import path_of
 
 _PART = 256 * 1024
 _REMEMBERED = 4096
@@ -23,63 +24,68 @@ T = TypeVar("T")
 class LocalObject:
     """A file being read."""
 
-    def __init__(self, path: Path, file: BinaryIO, info: ObjectInfo) -> None:
-        self._file = file
-        self.path = str(path)
+    def __init__(self, path: str, descriptor: int, info: ObjectInfo) -> None:
+        self._descriptor = descriptor
+        self.path = path
         self.info = info
-
-    def at_once(self, offset: int, length: int) -> bytes | None:
-        """The bytes where the kernel has them in memory."""
-        if not _NOWAIT:
-            return None
-        found = bytearray(length)
-        try:
-            got = os.preadv(self._file.fileno(), [found], offset, _NOWAIT)
-        except OSError:  # they are on the disk, or the file system cannot tell
-            return None
-        return bytes(found) if got == length else None
 
     async def parts(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from an offset on."""
-        left = self.info.size - offset if length is None else length
-        await work(self._file.seek, offset)
-        while left > 0:
-            part = await work(self._file.read, min(_PART, left))
+        end = self.info.size if length is None else offset + length
+        while offset < end:
+            part = await work(os.pread, self._descriptor, min(_PART, end - offset), offset)
             if not part:
                 return
-            left -= len(part)
+            offset += len(part)
             yield part
 
     async def close(self) -> None:
         """Let the file go."""
-        self._file.close()
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 class Opener:
-    """Opens files: in a thread, or at once where it was done lately, so that the kernel has the
-    folders on the way in memory."""
+    """Opens files in a thread, and reads small ones at once where they were opened lately, so that
+    the kernel has the folders on the way in memory."""
 
-    def __init__(self) -> None:
-        self._lately: OrderedDict[Path, None] = OrderedDict()
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lately: OrderedDict[str, str] = OrderedDict()
 
-    async def open(self, key: str, path: Path) -> LocalObject | None:
+    async def open(self, key: str) -> LocalObject | None:
         """The file, or None."""
+        path = str(path_of(self._root, key))
         found = await work(_open, key, path)
         if found is not None:
-            self._lately[path] = None
+            self._lately[key] = path
             if len(self._lately) > _REMEMBERED:
                 self._lately.popitem(last=False)
         return found
 
-    def at_once(self, key: str, path: Path) -> LocalObject | None:
-        """The file where that needs no waiting."""
-        if path not in self._lately:
+    def read_at_once(self, key: str, most: int) -> tuple[ObjectInfo, bytes] | None:
+        """The whole of a file where that needs no waiting."""
+        path = self._lately.get(key)
+        if path is None or not _NOWAIT:
             return None
-        self._lately.move_to_end(path)
+        self._lately.move_to_end(key)
         try:
-            return _open(key, path)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
+        try:
+            info = info_of(key, os.fstat(descriptor))
+            if info.size > most:
+                return None
+            body = bytearray(info.size)
+            if os.preadv(descriptor, [body], 0, _NOWAIT) != info.size:
+                return None
+        except OSError:  # it is on the disk, or the file system cannot tell
+            return None
+        finally:
+            os.close(descriptor)
+        return info, bytes(body)
 
 
 def head(key: str, path: Path) -> ObjectInfo | None:
@@ -109,9 +115,9 @@ async def work(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) 
         raise ObjectsUnavailable(f"objects: {error}") from error
 
 
-def _open(key: str, path: Path) -> LocalObject | None:
+def _open(key: str, path: str) -> LocalObject | None:
     try:
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    return LocalObject(path, file, info_of(key, os.fstat(file.fileno())))
+    return LocalObject(path, descriptor, info_of(key, os.fstat(descriptor)))

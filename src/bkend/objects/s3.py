@@ -85,7 +85,7 @@ class S3Objects:
             return None
         return S3Object(self._client, name, _info(key, answer), answer["Body"])
 
-    def open_at_once(self, key: str) -> S3Object | None:
+    def read_at_once(self, key: str, most: int) -> tuple[ObjectInfo, bytes] | None:
         """S3 is always waited for."""
         return None
 

@@ -30,10 +30,6 @@ class S3Object:
         self._until = info.size
         self._first: bytes | None = None
 
-    def at_once(self, offset: int, length: int) -> bytes | None:
-        """S3 is always waited for."""
-        return None
-
     async def parts(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from an offset on; raises ObjectsUnavailable when the rest is gone."""
         end = self.info.size if length is None else min(self.info.size, offset + length)

@@ -41,12 +41,10 @@ async def open_avatar(core: Core, path: str) -> Shown:
     key = parse_key(path)
     if key is None:
         raise ObjectNotFound
-    found = core.objects.open_at_once(key.key) or await core.objects.open(key.key)
+    found = await core.objects.open(key.key)
     if found is None:
         raise ObjectNotFound
-    first = min(_SNIFFED, found.info.size)
-    head = found.at_once(0, first) or b"".join([part async for part in found.parts(0, first)])
-    kind = sniff(head)
+    kind = sniff(b"".join([part async for part in found.parts(0, _SNIFFED)]))
     headers = [
         ("content-type", kind or "application/octet-stream"),
         ("content-disposition", "inline" if kind else "attachment"),
