@@ -18,13 +18,12 @@ from bkend.files.downloads import PRIVATE, disposition
 from bkend.files.errors import FileAccessDenied, FileNotFound
 from bkend.files.receiving import receive_signed
 from bkend.files.serving import (
-    AT_ONCE,
     CORS,
     PUBLIC,
     Shown,
     asks_for_the_whole,
     send_object,
-    send_whole,
+    send_seen,
 )
 from bkend.files.signing import read_signature
 from bkend.http.exchange import Exchange, Sending
@@ -48,23 +47,26 @@ def handle_raw(core: Core, exchange: Exchange) -> Sending:
     for. Refusals carry the CORS headers too."""
     exchange.route = ROUTE
     key = exchange.path.removeprefix(PREFIX)
-    if asks_for_the_whole(exchange):
-        known = _public_at_once(core, key)
-        found = core.objects.read_at_once(key, AT_ONCE) if known else None
-        if known is not None and found is not None:
-            info, body = found
-            return send_whole(exchange, info, *_described(known, info), body)
+    if asks_for_the_whole(exchange) and _sent_at_once(core, exchange, key):
+        return None
     return _handle(core, exchange, key)
 
 
-def _public_at_once(core: Core, key: str) -> dict[str, Any] | None:
-    """The public registered file of a key that was asked for lately; None says nothing."""
-    id = core.places.at_once(key)
+def _sent_at_once(core: Core, exchange: Exchange, key: str) -> bool:
+    """Whether this is a public registered file that was asked for lately, so that nothing need be
+    waited for. Its bytes never change; only if somebody has taken them from the disk behind our
+    back is the answer the server's own 404."""
+    seen, id = core.objects.seen(key), core.places.at_once(key)
     environment = core.environments.cached(id) if id else None
-    if environment is None or not is_active(environment):
-        return None
+    if seen is None or environment is None or not is_active(environment):
+        return False
     document = environment.services.files.known.at_once(key)
-    return document if document is not None and document["visibility"] == "public" else None
+    if document is None or document["visibility"] != "public":
+        return False
+    info, path = seen
+    if document.get("objectTag") != info.etag:
+        return False
+    return send_seen(exchange, info, *_described(document, info), path)
 
 
 def _described(document: dict[str, Any], info: ObjectInfo) -> tuple[str, Headers]:
@@ -126,7 +128,7 @@ async def serve_file(core: Core, exchange: Exchange, key: str) -> None:
         raise FileNotFound
     info = found.info
     # Bytes of a registered file never change; of an upload on its way they may, for some minutes.
-    is_registered = "uploadId" not in document and document["objectTag"] == info.etag
+    is_registered = "uploadId" not in document and document.get("objectTag") == info.etag
     is_lasting = is_registered or has_settled(core, info)
     await send_object(exchange, Shown(found, *_described(document, info), is_lasting))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 
 from bkend.files.ranges import ByteRange, parse_ranges
-from bkend.http.exchange import Exchange, Sending
+from bkend.http.exchange import Exchange
 from bkend.http.transports import Headers, RequestHeaders
 from bkend.ids import uuid4
 from bkend.objects.interface import ObjectInfo, ObjectsUnavailable, OpenObject
@@ -24,7 +24,7 @@ SAFE = {
 }
 PUBLIC = "public, max-age=86400"
 _ALIKE: Headers = [("accept-ranges", "bytes"), *SAFE.items()]
-AT_ONCE = 256 * 1024
+_AT_ONCE = 256 * 1024
 """Up to so many bytes are sent in one step."""
 _CONDITIONS = ("range", "if-none-match", "if-modified-since")
 
@@ -48,14 +48,14 @@ def asks_for_the_whole(exchange: Exchange) -> bool:
     return exchange.method == "GET" and not any(name in sent for name in _CONDITIONS)
 
 
-def send_whole(
-    exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers, body: bytes
-) -> Sending:
-    """Send all bytes of an object; what is returned, if anything, is to be waited for."""
+def send_seen(exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers, path: str) -> bool:
+    """Have the server send all bytes of a file that nobody has opened for this; whether it can."""
     length = ("content-length", str(info.size))
-    exchange.status = 200
     sent = [*_common(exchange, info, etag), *headers, length]
-    return exchange.transport.send(200, sent, body)
+    if not exchange.transport.send_file(200, sent, path, 0, info.size):
+        return False
+    exchange.status = 200
+    return True
 
 
 async def send_object(exchange: Exchange, shown: Shown) -> None:
@@ -111,7 +111,7 @@ async def _send_window(
     exchange: Exchange, shown: Shown, window: ByteRange, status: int, headers: Headers
 ) -> None:
     found, start, length = shown.found, window.start, window.length
-    if length <= AT_ONCE:
+    if length <= _AT_ONCE:
         body = b"".join([part async for part in found.parts(start, length)])
         if len(body) != length:
             raise ObjectsUnavailable(f"{found.info.key} ends too early")

@@ -113,9 +113,10 @@ class Objects(Protocol):
     async def open(self, key: str) -> OpenObject | None:
         """The object to be read, or None."""
 
-    def read_at_once(self, key: str, most: int) -> tuple[ObjectInfo, bytes] | None:
-        """A whole object of at most so many bytes, where that needs no waiting; None says
-        nothing."""
+    def seen(self, key: str) -> tuple[ObjectInfo, str] | None:
+        """What was known of the object when this process last opened it, and the path of its file.
+        It may have been replaced or removed since: for objects of which somebody else knows that
+        they were not. None of stores without files."""
 
     async def head(self, key: str) -> ObjectInfo | None:
         """What is known of the object, or None."""

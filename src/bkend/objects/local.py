@@ -73,9 +73,9 @@ class LocalObjects:
         """The file, opened."""
         return await self._opener.open(key)
 
-    def read_at_once(self, key: str, most: int) -> tuple[ObjectInfo, bytes] | None:
-        """The file, where it was opened lately and is in the kernel's memory."""
-        return self._opener.read_at_once(key, most)
+    def seen(self, key: str) -> tuple[ObjectInfo, str] | None:
+        """The file as it was when it was last opened here."""
+        return self._opener.seen(key)
 
     async def head(self, key: str) -> ObjectInfo | None:
         """What the file system knows of the file."""

@@ -15,8 +15,7 @@ from bkend.objects.interface import InvalidKey, ObjectInfo, ObjectsUnavailable
 from bkend.objects.local_names import path_of
 
 _PART = 256 * 1024
-_REMEMBERED = 4096
-_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+_REMEMBERED = 10_000
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -47,45 +46,27 @@ class LocalObject:
 
 
 class Opener:
-    """Opens files in a thread, and reads small ones at once where they were opened lately, so that
-    the kernel has the folders on the way in memory."""
+    """Opens files in a thread, and remembers what it found."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._lately: OrderedDict[str, str] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[ObjectInfo, str]] = OrderedDict()
 
     async def open(self, key: str) -> LocalObject | None:
         """The file, or None."""
         path = str(path_of(self._root, key))
         found = await work(_open, key, path)
-        if found is not None:
-            self._lately[key] = path
-            if len(self._lately) > _REMEMBERED:
-                self._lately.popitem(last=False)
+        if found is None:
+            self._seen.pop(key, None)
+            return None
+        self._seen[key] = found.info, path
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
         return found
 
-    def read_at_once(self, key: str, most: int) -> tuple[ObjectInfo, bytes] | None:
-        """The whole of a file where that needs no waiting."""
-        path = self._lately.get(key)
-        if path is None or not _NOWAIT:
-            return None
-        self._lately.move_to_end(key)
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            info = info_of(key, os.fstat(descriptor))
-            if info.size > most:
-                return None
-            body = bytearray(info.size)
-            if os.preadv(descriptor, [body], 0, _NOWAIT) != info.size:
-                return None
-        except OSError:  # it is on the disk, or the file system cannot tell
-            return None
-        finally:
-            os.close(descriptor)
-        return info, bytes(body)
+    def seen(self, key: str) -> tuple[ObjectInfo, str] | None:
+        """What `open` found the last time, and where."""
+        return self._seen.get(key)
 
 
 def head(key: str, path: Path) -> ObjectInfo | None:

@@ -85,8 +85,8 @@ class S3Objects:
             return None
         return S3Object(self._client, name, _info(key, answer), answer["Body"])
 
-    def read_at_once(self, key: str, most: int) -> tuple[ObjectInfo, bytes] | None:
-        """S3 is always waited for."""
+    def seen(self, key: str) -> tuple[ObjectInfo, str] | None:
+        """S3 is always asked."""
         return None
 
     async def head(self, key: str) -> ObjectInfo | None:
