@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 from tests.mail.smtp import Inbox, smtp_server
-from tests.servers import free_port
+from tests.servers import RunningServer, free_port
 
 NAMES = ["database", "storage", "mail", "clock", "addresses", "directory", "tables"]
 DATA = Path("bkend-data")
@@ -184,6 +185,15 @@ def test_production_is_held_to_more(bkend: CommandLine) -> None:
     )
     bkend("apply", "bkend.yaml", "--env", "prod", "--yes")
     assert results(bkend)["tables"]["result"] == "ok"
+
+
+def test_beside_a_running_server(server: RunningServer) -> None:
+    done = server.bkend("doctor", "--storage", "--json")
+    found = json.loads(done.stdout)
+    assert found["ok"] is True
+    assert found["orphans"]["items"] == []
+    with server.client() as client:
+        assert client.get("/readyz").status_code == 200
 
 
 # -- orphans --------------------------------------------------------------------------------------

@@ -239,6 +239,40 @@ def test_what_is_too_large_is_told(start_server: StartServer, bare: httpx.Client
     assert answer.status_code == 404
 
 
+def test_the_quick_way_out_gives_the_same_answers(
+    start_server: StartServer, bare: httpx.Client
+) -> None:
+    server = start_server()
+    for content in (b"small", os.urandom(2 * MIB)):
+        made = presigned(server, visibility="public", contentType="image/svg+xml")
+        assert bare.put(made["url"], content=content).status_code == 200
+        file, url = registered(server, made), made["url"].partition("?")[0]
+        answers = [bare.get(url) for _ in range(4)]
+        for answer in answers:
+            assert (answer.status_code, answer.content) == (200, content)
+            shown = {**answer.headers, "date": "", "x-request-id": ""}
+            assert shown == {**answers[0].headers, "date": "", "x-request-id": ""}
+        assert answers[0].headers["content-disposition"].startswith("attachment;")
+        assert answers[0].headers["content-security-policy"] == "sandbox; default-src 'none'"
+        etag = answers[0].headers["etag"]
+        assert etag == f'"{hashlib.md5(content).hexdigest()}"'
+        assert bare.get(url, headers={"If-None-Match": etag}).status_code == 304
+        assert bare.get(url, headers={"Range": "bytes=1-2"}).content == content[1:3]
+        assert bare.head(url).headers["content-length"] == str(len(content))
+        with server.client(server.secret) as client:
+            path = f"/v1/files/{file['id']}"
+            for visibility, status in (("private", 403), ("public", 200), ("shared", 403)):
+                assert client.patch(path, json={"visibility": visibility}).status_code == 200
+                assert bare.get(url).status_code == status
+            signed = client.post(f"{path}/download-url").json()["url"]
+            assert bare.get(signed).content == content
+            client.patch(path, json={"visibility": "public"})
+            assert bare.get(url).status_code == 200
+            assert client.delete(path).status_code == 200
+        answer = bare.get(url)
+        assert (answer.status_code, answer.json()["code"]) == (404, "file/not-found")
+
+
 def test_ranges_of_a_large_file(start_server: StartServer, bare: httpx.Client) -> None:
     server = start_server()
     made = presigned(server)
