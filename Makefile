@@ -4,6 +4,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 CASES ?= 200000
+# Most tests wait for servers, browsers and databases: two workers for each core.
+WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -17,7 +19,7 @@ run: $(VENV)/run.stamp ## Set everything up and serve on the embedded database
 	@exec $(BIN)/bkend serve
 
 test: system $(VENV)/dev.stamp ## Set everything up and run all tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/dev.stamp ## Lint, types, layers, documentation
 	$(BIN)/ruff check .

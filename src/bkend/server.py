@@ -17,6 +17,7 @@ from granian.server.embed import Server
 
 from bkend.app import build_app
 from bkend.core import Core, open_core
+from bkend.http.application import Application
 from bkend.http.scheduling import answer_at_once
 from bkend.logs import configure_logs
 from bkend.manage.hierarchy import Bootstrap
@@ -29,6 +30,7 @@ log = structlog.get_logger("bkend")
 _BACKLOG = 1024
 _HOUSEKEEPING_SECONDS = 3600
 _FIRST_HOUSEKEEPING_SECONDS = 1
+_LOADING_AFTER_SECONDS = 0.1
 
 
 class AddressInUse(Exception):
@@ -89,13 +91,23 @@ async def _serve(settings: Settings, address: str, parent: Connection | None = N
         gc.collect()
         gc.freeze()
         log.info("serving", host=settings.host, port=settings.port)
+        loading = asyncio.create_task(_load_the_rest(app))
         housekeeping = asyncio.create_task(_keep_house(core))
         core.delivery.start(core.environments.open_all)
         await server.serve()
+        loading.cancel()
         housekeeping.cancel()
         await app.finish()
         await core.delivery.stop()
         log.info("stopped")
+
+
+async def _load_the_rest(app: Application) -> None:
+    """Once the port is open, load the endpoints that are not needed for the first answers."""
+    await asyncio.sleep(_LOADING_AFTER_SECONDS)
+    await app.prepare()
+    gc.collect()
+    gc.freeze()
 
 
 async def _keep_house(core: Core) -> None:
@@ -115,6 +127,7 @@ async def _keep_house(core: Core) -> None:
                 await services.files.sweep()
             except StoreError as error:
                 log.warning("housekeeping failed", reason=str(error))
+        await core.images.sweep()
         try:
             await core.stray_uploads.sweep()
         except StoreError as error:

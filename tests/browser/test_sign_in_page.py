@@ -193,7 +193,7 @@ def test_a_provider_signs_in(
 ) -> None:
     configure = ("--client-id", "the-app", "--client-secret-file", str(server.directory / "secret"))
     (server.directory / "secret").write_text("s3cret")
-    server.bkend("auth", "providers", "acme", "--issuer", oidc.url, *configure)
+    server.bkend("auth", "providers", "acme", "--env", "dev", "--issuer", oidc.url, *configure)
     sub = uuid.uuid4().hex
     oidc.user(sub, email=email, name="Grace Hopper")
     tab.press("Continue with Acme")

@@ -23,7 +23,7 @@ MEGABYTE = 1024 * 1024
         ("GET", "/v1/auth/nothing", 404, "common/not-found"),
         ("GET", "/v1/users/a/b/c", 404, "common/not-found"),
         ("GET", "/v1/users", 401, "user/unauthorized"),
-        ("GET", "/v1/files/x", 404, "common/not-found"),
+        ("GET", "/v1/files/x", 401, "common/authentication-required"),
         ("GET", "/manage/v1/organizations", 404, "common/not-found"),
         ("GET", "/console/nothing.js", 404, "common/not-found"),
         ("GET", "/v1/data/nothing", 404, "data/table-not-found"),

@@ -130,14 +130,14 @@ async def opened(tmp_path: Path) -> AsyncIterator[InProcess]:
         return StreamingResponse(parts(), headers={"Content-Length": "3"})
 
     async def nothing() -> AsyncIterator[bytes]:
-        for part in ():
+        for part in list[bytes]():
             yield part
 
     async def send_nothing(request: Request) -> Response:
         return StreamingResponse(nothing(), headers={"X-Name": "2"})
 
     async with in_process(tmp_path / "data", log_level="error") as opened:
-        fixed: Any = opened.app._fixed
+        fixed: Any = await opened.app._fixed.loaded()
         fixed.router.routes += [Route("/stream", stream), Route("/failing", fail)]
         fixed.router.routes += [Route("/short", short), Route("/nothing", send_nothing)]
         yield opened

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
 from bkend.auth.errors import BY_LINK, BY_PASSWORD, UserNotFound
 from bkend.auth.identity import Identity, UserGone
 from bkend.auth.links.shapes import Sent
+from bkend.auth.me import MeDoor
 from bkend.auth.shapes import AuthResult, AuthUser, Message, SessionList, TokenPair
 from bkend.http.bodies import Body as _Body
 from bkend.http.bodies import JsonRoute
@@ -28,6 +30,7 @@ from bkend.http.dependencies import (
     CurrentLinks,
     FromOne,
     SignedIn,
+    exchange_of,
     signed_in,
 )
 
@@ -142,10 +145,13 @@ async def refresh(body: Refresh, auth: CurrentAuth) -> Response:
 
 @router.get("/me", responses={200: {"model": AuthUser}})
 async def me(
-    identity: Annotated[Identity, Depends(_signed_in_user)], auth: CurrentAuth
+    identity: Annotated[Identity, Depends(_signed_in_user)], auth: CurrentAuth, request: Request
 ) -> Response:
     """The signed-in user."""
-    return _answer(auth.me(identity))
+    body = orjson.dumps(auth.me(identity))
+    door: MeDoor = request.app.state.me
+    door.remember(exchange_of(request), identity, body)
+    return _answer(body)
 
 
 @router.get("/sessions", responses={200: {"model": SessionList}})

@@ -14,6 +14,8 @@ from typing import Any
 
 import structlog
 
+from bkend.auth.me import PATH as ME
+from bkend.auth.me import MeDoor
 from bkend.clock import Clock
 from bkend.errors import (
     ApiError,
@@ -28,9 +30,9 @@ from bkend.http.addresses import Network
 from bkend.http.exchange import Exchange, Sending
 from bkend.http.gate import Background, Gate
 from bkend.http.keyless import needs_no_key, versioned
+from bkend.http.later import Later
 from bkend.http.metrics import Metrics
 from bkend.http.transports import (
-    AsgiApp,
     AsgiTransport,
     Disconnected,
     Headers,
@@ -53,6 +55,8 @@ from bkend.store import (
 )
 
 LONGEST_TARGET = 64 * 1024
+ALIVE_PATH = "/healthz"
+ALIVE = b'{"status":"ok"}'
 FIXED_WORDS = frozenset(
     {"auth", "users", "files", "data", "health", "docs", "mcp", "img", "cdn", "storage"}
 )
@@ -69,9 +73,10 @@ class Application:
         *,
         gate: Gate,
         door: TableDoor,
+        me: MeDoor,
         background: Background,
         raw: Callable[[Exchange], Sending],
-        fixed: AsgiApp,
+        fixed: Later,
         database: Database,
         metrics: Metrics,
         clock: Clock,
@@ -80,6 +85,7 @@ class Application:
     ) -> None:
         self._gate = gate
         self._door = door
+        self._me = me
         self._background = background
         self._raw = raw
         self._fixed = fixed
@@ -89,6 +95,10 @@ class Application:
         self._log_requests = log_requests
         self._process = os.urandom(6).hex()
         self._numbers = count(clock.now_ms() & 0xFFFFFF)
+
+    async def prepare(self) -> None:
+        """Load what the first request to a fixed endpoint would have to wait for."""
+        await self._fixed.loaded()
 
     async def finish(self) -> None:
         """Wait for the small tasks that no answer waited for."""
@@ -124,6 +134,11 @@ class Application:
                 waiting = handle_records(exchange, self._door, path[9:])
             elif path.startswith("/raw/"):
                 waiting = self._raw(exchange)
+            elif path == ME and exchange.method == "GET":
+                waiting = self._answer_me(exchange)
+            elif path == ALIVE_PATH and exchange.method in ("GET", "HEAD"):
+                exchange.route = ALIVE_PATH
+                waiting = exchange.respond(200, ALIVE)
             else:
                 waiting = self._route(exchange, path)
         except Exception as error:
@@ -170,6 +185,13 @@ class Application:
                 client=exchange.address,
                 request_id=exchange.request_id,
             )
+
+    def _answer_me(self, exchange: Exchange) -> Awaitable[None] | None:
+        body = self._me.remembered(exchange)
+        if body is None:
+            return self._route(exchange, ME)
+        exchange.route = ME
+        return exchange.respond(200, exchange.wrap(body))
 
     async def _route(self, exchange: Exchange, path: str) -> None:
         if path.startswith("/auth/"):

@@ -57,10 +57,10 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
-def answer(body: Mapping[str, Any], status: int = 200) -> Response:
-    """A JSON answer that nobody stores on the way."""
+def answer(body: Mapping[str, Any] | bytes, status: int = 200) -> Response:
+    """A JSON answer that nobody stores on the way; bytes are sent as they are."""
     return Response(
-        orjson.dumps(body),
+        body if isinstance(body, bytes) else orjson.dumps(body),
         status,
         {"Cache-Control": "no-store"},
         "application/json; charset=utf-8",

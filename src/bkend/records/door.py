@@ -5,21 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bkend.auth.identity import Identity
-from bkend.clock import Clock
-from bkend.environment import Environment, EnvironmentServices
 from bkend.errors import AuthenticationRequired
+from bkend.http.admissions import Admission, Admissions
 from bkend.http.exchange import Exchange
 from bkend.http.gate import Gate
-from bkend.manage.environments import Environments
-from bkend.manage.keys import Key, Keys
 from bkend.records.access import Access
 from bkend.records.service import Records
 from bkend.tables.permissions import Operation
 
 _REMEMBERED = 8192
-# At least this often a caller goes the whole way, which notes when keys and sessions were used.
-_LONGEST_MS = 10_000
 
 _Request: TypeAlias = tuple[str | None, str | None, str, Operation]
 """API key, Authorization header, table, operation."""
@@ -27,31 +21,23 @@ _Request: TypeAlias = tuple[str | None, str | None, str, Operation]
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """An admission with everything that it rests on."""
+    """An admission to a table."""
 
-    key_value: str
-    key: Key
-    environment: Environment
-    identity: Identity | None
+    admission: Admission
     records: Records
     access: Access
-    until: int
 
 
 class TableDoor:
     """Steps 1 to 9 of 20 §1.3 for one table and operation.
 
-    The parts an admission was decided by are themselves kept until they change, so it holds while
-    each is still the very same object. The rate limit is taken every time.
+    An admission is remembered while it holds and the table is still the very same; the rate limit
+    is taken every time.
     """
 
-    def __init__(
-        self, gate: Gate, keys: Keys, environments: Environments[EnvironmentServices], clock: Clock
-    ) -> None:
+    def __init__(self, gate: Gate, admissions: Admissions) -> None:
         self._gate = gate
-        self._keys = keys
-        self._environments = environments
-        self._clock = clock
+        self._admissions = admissions
         self._held: dict[_Request, _Admitted] = {}
 
     def remembered(
@@ -63,19 +49,13 @@ class TableDoor:
         held = self._held.get(request)
         if held is None:
             return None
-        environment = held.environment
-        services = environment.services
-        if not (
-            self._clock.now_ms() < held.until
-            and self._keys.cached(held.key_value) is held.key
-            and self._environments.cached(environment.state.id) is environment
-            and services.tables.cached(name) is held.access.live
-            and (held.identity is None or services.identities.is_current(held.identity))
-        ):
+        environment = held.admission.environment
+        is_same_table = environment.services.tables.cached(name) is held.access.live
+        if not (is_same_table and self._admissions.hold(held.admission)):
             del self._held[request]
             return None
         exchange.environment = environment
-        self._gate.take_token(exchange, held.key)
+        self._gate.take_token(exchange, held.admission.key)
         return held.records, held.access
 
     async def admit_signed_in(self, exchange: Exchange, name: str) -> Access:
@@ -91,23 +71,14 @@ class TableDoor:
         self, exchange: Exchange, name: str, operation: Operation
     ) -> tuple[Records, Access]:
         """The records of the caller's environment and what it may do; or the first refusal."""
-        headers = exchange.headers
-        value = headers.get("x-api-key")
         caller = await self._gate.admit(exchange, data=True, read_token=True)
-        environment = exchange.environment
-        assert environment is not None
-        records = environment.services.records
+        assert exchange.environment is not None
+        records = exchange.environment.services.records
         access = await records.admit(caller, name, operation)
-        until = self._clock.now_ms() + _LONGEST_MS
-        if caller.key.expires_at is not None:
-            until = min(until, caller.key.expires_at)
-        if caller.identity is not None:
-            identity = caller.identity
-            until = min(until, identity.token_expires_at, identity.session.expires_at)
-        request = (value, headers.get("authorization"), name, operation)
+        admission = self._admissions.of(exchange, caller.identity)
+        headers = exchange.headers
+        request = (headers.get("x-api-key"), headers.get("authorization"), name, operation)
         if len(self._held) >= _REMEMBERED:
             del self._held[next(iter(self._held))]
-        self._held[request] = _Admitted(
-            value or "", caller.key, environment, caller.identity, records, access, until
-        )
+        self._held[request] = _Admitted(admission, records, access)
         return records, access
