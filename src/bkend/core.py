@@ -28,6 +28,7 @@ from bkend.files import collections as file_collections
 from bkend.files.places import Places
 from bkend.files.service import Files
 from bkend.files.signing import FileSigner
+from bkend.files.strays import StrayUploads
 from bkend.ids import RecordIds
 from bkend.images.cache import ImageCache
 from bkend.images.service import Images
@@ -57,7 +58,6 @@ from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
 from bkend.users.service import Users
-from bkend.users.uploads import UploadSigner
 
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
@@ -91,7 +91,6 @@ class Core:
     sealed: SealedValues
     states: StateSigner
     objects: Objects
-    uploads: UploadSigner
     file_signer: FileSigner
     places: Places
     images: Images
@@ -102,6 +101,11 @@ class Core:
         found = await self.environments.get(document["id"])
         assert found is not None
         return found.services
+
+    @property
+    def stray_uploads(self) -> StrayUploads:
+        """Uploads in parts that no environment knows of."""
+        return StrayUploads(self.objects, self.places, self.environments, self.clock)
 
     async def finish_rotation(self) -> None:
         """Forget replaced master secrets whose time is over, once nothing is sealed with them."""
@@ -166,7 +170,6 @@ async def open_core(
         states, asking = StateSigner(secrets), Asking(outbound, clock)
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
-        uploads = UploadSigner(secrets, clock)
         file_signer = FileSigner(secrets, clock)
 
         raw = settings.raw_url or f"{server_address(settings)}/raw"
@@ -196,7 +199,7 @@ async def open_core(
                 tables=tables,
                 design=Design(tables, store, check_filter),
                 records=Records(store, tables, clock, record_ids, raw),
-                users=Users(parts, objects, uploads),
+                users=Users(parts, objects, file_signer),
                 files=Files(
                     store,
                     clock,
@@ -223,7 +226,6 @@ async def open_core(
             sealed=SealedValues(database, sealer, SEALED_FIELDS),
             states=states,
             objects=objects,
-            uploads=uploads,
             file_signer=file_signer,
             places=Places(database.control, clock),
             images=images,
