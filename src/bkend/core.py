@@ -293,6 +293,7 @@ async def open_core(
                 ),
                 asking,
                 _console_providers(settings),
+                invited.waiting_for,
             ),
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(control, clock, keys, quotas),

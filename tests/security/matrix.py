@@ -353,6 +353,8 @@ TENANTS = [
             ("DELETE", "/account/sessions"),
             ("GET", "/account/tokens"),
             ("POST", "/account/tokens"),
+            ("GET", "/notifications"),
+            ("POST", "/notifications/read"),
             ("GET", "/system/outbox"),
             ("DELETE", "/system/outbox"),
         )
