@@ -1,4 +1,4 @@
-"""The command line: `python -m bench`, and `growth`, `auth`, `tenants`, `crash`, `s3` after it."""
+"""The command line: `python -m bench`; `growth`, `auth`, `tenants`, `crash` … after it."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import auth, crash, growth, postgresql, report, s3, store, tenants
+from bench import auth, crash, growth, images, postgresql, report, s3, store, tenants
 from bench.errors import BenchError
 from bench.results import FULL, QUICK, Plan
 from bench.run import PEERS, Run
@@ -86,6 +86,23 @@ def _on_postgresql(plan: Plan, directory: Path | None, slug: str) -> None:
 def s3_command(count: Annotated[int, typer.Option(min=10)] = 10_000) -> None:
     """Sign addresses of S3 objects; fails below 3,000 a second."""
     if not s3.measure(console, count):
+        raise typer.Exit(1)
+
+
+@app.command("images")
+def images_command(
+    count: Annotated[int, typer.Option(min=1, max=98, help="Images to make.")] = 40,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a lane.")] = 5,
+    directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
+) -> None:
+    """Make images of a large JPEG; send kept ones beside raw bytes; fails below 80%."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root:
+            is_reached = images.measure(console, count, seconds, Path(root))
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    if not is_reached:
         raise typer.Exit(1)
 
 

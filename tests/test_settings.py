@@ -135,8 +135,18 @@ BAD = [
     ),
     (
         "BKEND_IMG_URL",
-        "https://x",
-        "BKEND_IMG_URL: images are not supported by this version yet; remove it",
+        "x",
+        "BKEND_IMG_URL 'x': write a URL such as https://api.example.com",
+    ),
+    (
+        "BKEND_IMAGE_CACHE_MB",
+        "-1",
+        "BKEND_IMAGE_CACHE_MB '-1': write a whole number from 0 to 1000000",
+    ),
+    (
+        "BKEND_IMAGE_WORKERS",
+        "0",
+        "BKEND_IMAGE_WORKERS '0': write a whole number from 1 to 64",
     ),
 ]
 

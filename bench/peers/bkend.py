@@ -46,6 +46,11 @@ class Bkend:
         self._keys = _Keys(publishable="", secret="")
         self._ids: list[str] = []
 
+    @property
+    def secret(self) -> str:
+        """The secret key of the environment."""
+        return self._keys.secret
+
     def version(self) -> str:
         return version("bkend")
 

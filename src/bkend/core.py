@@ -29,6 +29,8 @@ from bkend.files.places import Places
 from bkend.files.service import Files
 from bkend.files.signing import FileSigner
 from bkend.ids import RecordIds
+from bkend.images.cache import ImageCache
+from bkend.images.service import Images
 from bkend.mail import collections as mail_collections
 from bkend.mail.delivery import Delivery
 from bkend.mail.message import public_host
@@ -57,6 +59,7 @@ from bkend.manage.team import Team
 from bkend.objects import collections as object_collections
 from bkend.objects.interface import Objects
 from bkend.objects.opening import check_objects, close_objects, open_objects
+from bkend.objects.watched import WatchedObjects
 from bkend.provisioning import Provisioning
 from bkend.purging import Purging
 from bkend.query.row_filters import check_filter
@@ -124,6 +127,7 @@ class Core:
     uploads: UploadSigner
     file_signer: FileSigner
     places: Places
+    images: Images
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
         """The services of an environment by project slug and name; HierarchyProblem if none."""
@@ -178,7 +182,10 @@ async def open_core(
     StoreRefused with a sentence for the operator.
     """
     clock = clock or SystemClock()
-    objects = open_objects(settings.storage, clock)
+    stored = open_objects(settings.storage, clock)
+    cache = ImageCache(settings.data / "image-cache", settings.image_cache_mb * 1024 * 1024)
+    objects = WatchedObjects(stored, cache.purge)
+    images = Images(objects, cache, settings.image_workers)
     database = await open_database(settings, serving=serving)
     hasher = PasswordHasher()
     outbound = Outbound()
@@ -189,7 +196,7 @@ async def open_core(
         )
         secrets = await master_secrets.open(serving=serving, lost=lost_secret)
         if serving:
-            await check_objects(objects)
+            await check_objects(stored)
 
         def notice_rotation(collection: str, ids: Sequence[str] | None) -> None:
             if collection in (MASTER_SECRETS, "*"):
@@ -234,7 +241,13 @@ async def open_core(
                 records=Records(store, tables, clock, record_ids, raw),
                 users=Users(parts, objects, uploads),
                 files=Files(
-                    store, clock, state, objects, file_signer, settings.download_url_seconds
+                    store,
+                    clock,
+                    state,
+                    objects,
+                    file_signer,
+                    settings.download_url_seconds,
+                    cache.purge,
                 ),
             )
 
@@ -317,9 +330,11 @@ async def open_core(
             uploads=uploads,
             file_signer=file_signer,
             places=places,
+            images=images,
         )
     finally:
+        await images.close()
         hasher.close()
         await outbound.close()
-        close_objects(objects)
+        close_objects(stored)
         await database.close()

@@ -36,6 +36,7 @@ from bkend.http.manage.router import allowed_methods
 from bkend.http.manage.router import routes as manage_routes
 from bkend.http.metrics import Metrics
 from bkend.http.openapi import document
+from bkend.images.api import routes as image_routes
 from bkend.users.api import router as users_router
 from bkend.users.api import withdrawal as withdrawal_router
 from bkend.users.api_settings import router as user_settings_router
@@ -88,6 +89,7 @@ def build_fixed(core: Core, metrics: Metrics, me: MeDoor) -> FastAPI:
     app.router.routes.extend(account_pages)  # last: the console's own take their place
     app.router.routes.extend(docs_routes)
     app.router.routes.extend(raw_routes)
+    app.router.routes.extend(image_routes)
     app.router.routes.extend(health_routes(core, metrics))
     app.add_api_route("/", _to_console, include_in_schema=False)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)

@@ -133,6 +133,7 @@ async def _keep_house(core: Core) -> None:
         await _attempt(core.environments.each(sweep))  # what nobody calls has deleted users too
         for work in (core.tenants, core.activities, core.access_tokens, core.idempotency):
             await _attempt(work.sweep())
+        await core.images.sweep()
         try:
             await core.finish_rotation()
         except (StoreError, OSError) as error:

@@ -44,7 +44,6 @@ DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
 
 _NOT_YET = {
     "redis_url": "shared state of several hosts is not supported by this version yet",
-    "img_url": "images are not supported by this version yet",
 }
 _MASK = "********"
 _PASSWORD = re.compile(r"(^[^/]*//[^/@:]*:)[^@/]*(?=@)|([?&]password=)[^&]*")
@@ -63,6 +62,8 @@ _RANGES = {
     "max_projects": " from 1 to 1000000",
     "max_environments": " from 1 to 1000000",
     "max_origins": " from 1 to 1000",
+    "image_cache_mb": " from 0 to 1000000",
+    "image_workers": " from 1 to 64",
 }
 
 
@@ -94,6 +95,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str | None = None
     raw_url: str | None = None
+    img_url: str | None = None
+    image_cache_mb: int = Field(default=512, ge=0, le=1_000_000)
+    image_workers: int = Field(default=2, ge=1, le=64)
     download_url_seconds: int = Field(default=3600, ge=60, le=86_400)
     workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: str = ""
@@ -194,7 +198,7 @@ class Settings(BaseSettings):
             raise ValueError("write off, or requests a second/burst such as 100/200") from None
         return value
 
-    @field_validator("public_url", "raw_url")
+    @field_validator("public_url", "raw_url", "img_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is None:

@@ -56,7 +56,7 @@ def parsed(html: str) -> Parsed:
 
 def client_of(site_routes: list[BaseRoute], public_url: str | None = None) -> AsyncClient:
     app = Starlette(routes=site_routes)
-    settings = SimpleNamespace(public_url=public_url, host="127.0.0.1", port=8000)
+    settings = SimpleNamespace(public_url=public_url, img_url=None, host="127.0.0.1", port=8000)
     app.state.core = SimpleNamespace(settings=settings)
     return AsyncClient(transport=ASGITransport(app), base_url="http://docs.test")
 

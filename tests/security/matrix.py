@@ -179,6 +179,7 @@ DATA = [
 
 _AUTH = "/v1/auth"
 _RAW = "/raw/{key:path}"
+_IMG = "/img/{path:path}"
 FIXED = [
     _entry("POST", f"{_AUTH}/email/signup", f"{_AUTH}/email/signup", _FORM, {}),
     _entry("POST", f"{_AUTH}/email/signin", f"{_AUTH}/email/signin", _FORM, {}),
@@ -233,6 +234,9 @@ FIXED = [
             ("/docs/{path:path}", "/docs/guides/data", "200"),
             (_RAW, "/raw/avatars/none", "404"),
             (_RAW, "/raw/none", "404"),
+            (_IMG, "/img/none", "404"),
+            (_IMG, "/img/80x80/smart/avatars/none", "404"),
+            (_IMG, "/img/5000x1/none", "400"),
             ("/healthz", "/healthz", "200"),
             ("/readyz", "/readyz", "200"),
             ("/metrics", "/metrics", "200"),
@@ -240,6 +244,7 @@ FIXED = [
     ],
     *[_entry("PUT", _RAW, path, "403") for path in ("/raw/avatars/none", "/raw/none")],
     _entry("OPTIONS", _RAW, "/raw/none", "204"),
+    _entry("OPTIONS", _IMG, "/img/none", "204"),
     _entry("GET", "/", "/", "307"),
 ]
 

@@ -24,7 +24,7 @@ from bkend.docs.library import (
     section_of,
 )
 from bkend.docs.render import Heading, render_body
-from bkend.http.base import base_url
+from bkend.http.base import base_url, img_url
 
 EXAMPLE_BASE = "http://127.0.0.1:8000"
 """The address the pages use in examples; a reader sees the one of the server that is asked."""
@@ -142,12 +142,13 @@ def site_routes(site: Site) -> list[BaseRoute]:
     """The routes that serve `site`; anything else below ``/docs/`` is a 404 page."""
 
     def show_index(request: Request) -> Response:
-        return HTMLResponse(_with_base(site.page(""), request), headers=_PAGE_HEADERS)
+        return HTMLResponse(_with_addresses(site.page(""), request), headers=_PAGE_HEADERS)
 
     def show(request: Request) -> Response:
         path: str = request.path_params["path"].removesuffix("/")
         if path in site.pages:
-            return HTMLResponse(_with_base(site.page(path), request), headers=_PAGE_HEADERS)
+            page = _with_addresses(site.page(path), request)
+            return HTMLResponse(page, headers=_PAGE_HEADERS)
         if path in site.files:
             return _file(site.files[path], request)
         return HTMLResponse(site.missing_page(), status_code=404, headers=_PAGE_HEADERS)
@@ -165,12 +166,13 @@ def site_routes(site: Site) -> list[BaseRoute]:
 def _file(path: Path, request: Request) -> Response:
     content = path.read_bytes()
     if path.suffix == ".md":
-        content = content.replace(EXAMPLE_BASE.encode(), base_url(request).encode())
+        content = _with_addresses(content.decode(), request).encode()
     return Response(content, media_type=MEDIA_TYPES[path.suffix], headers=_ASSET_HEADERS)
 
 
-def _with_base(html: str, request: Request) -> str:
-    return html.replace(EXAMPLE_BASE, escape(base_url(request)))
+def _with_addresses(text: str, request: Request) -> str:
+    images = text.replace(f"{EXAMPLE_BASE}/img/", f"{escape(img_url(request))}/")
+    return images.replace(EXAMPLE_BASE, escape(base_url(request)))
 
 
 def _navigation_item(entry: NavigationEntry, current: str | None) -> str:

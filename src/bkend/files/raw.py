@@ -32,13 +32,13 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~ ,-]{1,1024}")
 async def serve_raw(request: Request) -> Response:
     """GET, HEAD, PUT and preflight of one object; errors carry the CORS headers too."""
     if request.method == "OPTIONS":
-        return _preflight(request)
+        return preflight(request, "GET, HEAD, PUT, OPTIONS")
     key = request.path_params["key"]
     is_avatar = key.startswith(f"{AREA}/")
     try:
         if request.method == "PUT":
             return await (put_avatar if is_avatar else _put)(request, key)
-        return await (get_avatar if is_avatar else _get)(request, key)
+        return await (get_avatar if is_avatar else serve_file)(request, key)
     except ApiError as error:
         error.headers.update(CORS)
         raise
@@ -51,9 +51,11 @@ async def _put(request: Request, key: str) -> Response:
     return Response(status_code=200, headers={"etag": f'"{md5}"', **CORS})
 
 
-async def _get(request: Request, key: str) -> Response:
+async def serve_file(request: Request, key: str) -> Response:
+    """The bytes of a public file, or to a signed address. Raises FileNotFound, FileAccessDenied,
+    RangeNotSatisfiable, EnvironmentNotActive."""
     core: Core = request.app.state.core
-    environment, document = await _known(core, key)
+    environment, document = await known_file(core, key)
     is_public = document["visibility"] == "public"
     if not is_public and not _is_signed(core, environment, document, request.url.query):
         raise FileAccessDenied
@@ -70,7 +72,7 @@ async def _get(request: Request, key: str) -> Response:
     return await serve_object(request, found, etag, headers)
 
 
-async def _known(core: Core, key: str) -> tuple[Environment, dict[str, Any]]:
+async def known_file(core: Core, key: str) -> tuple[Environment, dict[str, Any]]:
     """The registered file of the key, or the upload on its way. Raises FileNotFound, also where
     the environment is gone; EnvironmentNotActive."""
     environment_id = await core.places.environment_of(key)
@@ -97,11 +99,12 @@ def _is_signed(core: Core, environment: Environment, document: dict[str, Any], q
     return True
 
 
-def _preflight(request: Request) -> Response:
+def preflight(request: Request, methods: str) -> Response:
+    """To browsers that ask before they send: any origin and header, these methods."""
     asked = request.headers.get("access-control-request-headers", "")
     headers = {
         **CORS,
-        "access-control-allow-methods": "GET, HEAD, PUT, OPTIONS",
+        "access-control-allow-methods": methods,
         "access-control-allow-headers": asked if _HEADER_NAMES.fullmatch(asked) else "*",
         "access-control-max-age": "7200",
         "vary": "Access-Control-Request-Headers",

@@ -41,6 +41,7 @@ from bkend.files.uploads import Uploads, Wanted
 from bkend.manage.environments import EnvironmentState
 from bkend.objects.interface import ObjectInfo, Objects
 from bkend.objects.removals import Removals
+from bkend.objects.watched import Changed
 from bkend.store import (
     Conflict,
     Delete,
@@ -99,11 +100,14 @@ class Files:
         objects: Objects,
         signer: FileSigner,
         download_seconds: int,
+        withdrawn: Changed,
     ) -> None:
+        """`withdrawn` is told the key of a file that is public no more."""
         self._store = store
         self._clock = clock
         self._objects = objects
         self._signer = signer
+        self._withdrawn = withdrawn
         self._removals = Removals(store, objects, clock)
         self.environment = environment
         self.download_seconds = download_seconds
@@ -148,6 +152,8 @@ class Files:
             except Duplicate:
                 raise KeyAlreadyExists from None
             assert isinstance(stored, bytes)
+            if upload["visibility"] == "public" != fields["visibility"]:
+                await self._withdrawn(key)
             return decode(stored)
 
     async def _refuse_unissued(self, actor: FileActor, key: str) -> None:
@@ -320,6 +326,8 @@ class Files:
             except Missing:
                 raise FileNotFound from None
             assert isinstance(stored, bytes)
+            if fields.get("visibility", "public") != "public":
+                await self._withdrawn(document["s3Key"])
             return decode(stored)
 
     async def remove(self, actor: FileActor, id: str) -> None:

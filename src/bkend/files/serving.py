@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from bkend.files.errors import RangeNotSatisfiable
 from bkend.files.ranges import ByteRange, parse_ranges
 from bkend.ids import uuid4
-from bkend.objects.interface import OpenObject
+from bkend.objects.interface import ObjectInfo, OpenObject
 
 CORS = {
     "access-control-allow-origin": "*",
@@ -49,19 +49,12 @@ async def serve_object(
     Raises RangeNotSatisfiable. The object is closed in the end.
     """
     info = found.info
-    tag = f'"{etag}"'
-    modified = info.modified_at // 1000
-    sent = {
-        "etag": tag,
-        "last-modified": formatdate(modified, usegmt=True),
-        "accept-ranges": "bytes",
-        **SAFE,
-        **headers,
-    }
-    if _is_unchanged(request, tag, modified):
+    unchanged = answer_unchanged(request, info, etag, headers)
+    if unchanged is not None:
         await found.close()
-        sent.pop("content-type", None)
-        return Response(status_code=304, headers=sent)
+        return unchanged
+    tag, modified = f'"{etag}"', info.modified_at // 1000
+    sent = _sent(info, etag, headers)
     ranges: list[ByteRange] = []
     if request.method == "GET" and _is_range_meant(request, tag, modified):
         try:
@@ -82,6 +75,27 @@ async def serve_object(
         body = found.parts(one.start, one.length)
         return ObjectResponse(found, body, status_code=206, headers=sent)
     return _several(found, ranges, sent)
+
+
+def answer_unchanged(
+    request: Request, info: ObjectInfo, etag: str, headers: Mapping[str, str]
+) -> Response | None:
+    """The 304 for a client that has these bytes already, or None."""
+    if not _is_unchanged(request, f'"{etag}"', info.modified_at // 1000):
+        return None
+    sent = _sent(info, etag, headers)
+    sent.pop("content-type", None)
+    return Response(status_code=304, headers=sent)
+
+
+def _sent(info: ObjectInfo, etag: str, headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "etag": f'"{etag}"',
+        "last-modified": formatdate(info.modified_at // 1000, usegmt=True),
+        "accept-ranges": "bytes",
+        **SAFE,
+        **headers,
+    }
 
 
 def _several(found: OpenObject, ranges: list[ByteRange], sent: dict[str, str]) -> Response:

@@ -15,6 +15,12 @@ def raw_url(request: Request) -> str:
     return configured.rstrip("/") if configured else f"{base_url(request)}/raw"
 
 
+def img_url(request: Request) -> str:
+    """Where images are served, without a trailing slash (30 §8)."""
+    configured: str | None = request.app.state.core.settings.img_url
+    return configured or f"{base_url(request)}/img"
+
+
 def base_url(request: Request) -> str:
     """`https://host[:port]` without a trailing slash. A malformed Host header is not repeated."""
     configured: str | None = request.app.state.core.settings.public_url

@@ -116,11 +116,15 @@ class Environments(Generic[Services]):
             self._open.clear()
 
     def forget(self, id: str) -> None:
-        """Let go of an environment that is deleted."""
-        self._open.pop(id, None)
-        self._built.pop(id, None)
+        """Let go of an environment that is being deleted, whoever uses it."""
+        self._drop(id)
         self._alive.pop(id, None)
         self._closed(id)
+
+    def _drop(self, id: str) -> None:
+        """Let go of an environment; it is closed once nobody uses it."""
+        self._open.pop(id, None)
+        self._built.pop(id, None)
 
     def opened(self) -> list[Services]:
         """The services of every environment that is open."""
@@ -133,9 +137,11 @@ class Environments(Generic[Services]):
         Raises StoreError of one that cannot be opened, after all others were.
         """
         problem: StoreError | None = None
+        seen: set[str] = set()
         everything = Find(ENVIRONMENTS, limit=_PAGE, descending=False)
         while items := orjson.loads((await self._database.control.find(everything)).items):
             for document in items:
+                seen.add(document["id"])
                 was_open = document["id"] in self._built
                 try:
                     found = await self.get(document["id"])
@@ -147,6 +153,8 @@ class Environments(Generic[Services]):
                 if not was_open:
                     await asyncio.sleep(_PAUSE_SECONDS)
             everything = replace(everything, offset=everything.offset + _PAGE)
+        for id in self._built.keys() - seen:
+            await self.get(id)  # which drops what another process has deleted
         if problem is not None:
             raise problem
 
@@ -170,6 +178,7 @@ class Environments(Generic[Services]):
         counters = self._counters(control)
         state = await self._state(id)
         if state is None:
+            self._drop(id)
             return None
         held = await self._hold(id, state)
         # The services hold the state they were built with: it is brought up to date for them.
@@ -186,14 +195,16 @@ class Environments(Generic[Services]):
     async def _hold(self, id: str, state: EnvironmentState) -> _Held[Services]:
         held = self._built.get(id) or self._alive.get(id)
         if held is None:
-            async with self._building.setdefault(id, asyncio.Lock()):
-                held = self._built.get(id) or self._alive.get(id)
-                if held is None:
-                    store = self._wrap(await self._database.environment(id))
-                    held = _Held(id, state, store, await self._build(state, store))
-                    self._alive[id] = held
-                    weakref.finalize(held, self._let_go, id).atexit = False
-            self._building.pop(id, None)
+            try:
+                async with self._building.setdefault(id, asyncio.Lock()):
+                    held = self._built.get(id) or self._alive.get(id)
+                    if held is None:
+                        store = self._wrap(await self._database.environment(id))
+                        held = _Held(id, state, store, await self._build(state, store))
+                        self._alive[id] = held
+                        weakref.finalize(held, self._let_go, id).atexit = False
+            finally:
+                self._building.pop(id, None)
         self._built[id] = held
         self._built.move_to_end(id)
         await self._make_room()
@@ -207,8 +218,7 @@ class Environments(Generic[Services]):
             if len(self._built) <= self._limit:
                 return
             if not await self._is_busy(id):
-                self._built.pop(id, None)
-                self._open.pop(id, None)
+                self._drop(id)
 
     def _let_go(self, id: str) -> None:
         """Called when the last holder is gone, from wherever that happens to be."""

@@ -67,7 +67,12 @@ class Idempotency:
         """
         id = _digest(tenant, route, key)
         now, run = self._clock.now_ms(), uuid4()
-        fields = {"digest": _digest(id, body.hex()), "run": run, "status": None, "answer": None}
+        fields = {
+            "digest": hashlib.sha256(id.encode() + body).hexdigest(),
+            "run": run,
+            "status": None,
+            "answer": None,
+        }
         try:
             await self._store.commit([Insert(IDEMPOTENCY, id, fields, now, now)])
         except Duplicate:

@@ -86,11 +86,9 @@ class Organizations:
         return role
 
     async def id_of(self, id_or_slug: str) -> str:
-        """The id of an organization; raises NotFound."""
+        """The id of an organization; `""` of one that is not there."""
         document = await self._named(id_or_slug)
-        if document is None:
-            raise NotFound(f"There is no organization {id_or_slug[:64]!r}")
-        return str(document["id"])
+        return "" if document is None else str(document["id"])
 
     async def _named(self, id_or_slug: str) -> dict[str, Any] | None:
         where = any_of(Equals(("id",), id_or_slug), Equals(("slug",), id_or_slug))

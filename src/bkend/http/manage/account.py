@@ -18,7 +18,7 @@ from bkend.http.manage.bodies import (
     require_confirmation,
 )
 from bkend.http.manage.cookies import without_session
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import Route
 from bkend.tenants.accounts import shape
 from bkend.tenants.tokens import Wanted
 

@@ -161,7 +161,7 @@ async def _site(request: Request, project: str, right: Right) -> Site:
     core = core_of(request)
     tenant = await tenant_of(request)
     org = request.query_params.get("org")
-    within = await core.organizations.id_of(org) if org else None
+    within = await core.organizations.id_of(org) if org else None  # "" of one that is not there
     found = await core.projects.find(tenant, project, within)
     role = await core.organizations.require(tenant, found["organizationId"], right)
     return Site(core, tenant, role, found, await actor_of(request, tenant))

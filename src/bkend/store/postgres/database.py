@@ -141,7 +141,7 @@ class PostgresDatabase:
     async def close_environment(self, environment_id: str) -> None:
         async with self._opening:
             store = self._environments.pop(environment_id, None)
-            if store is not None:
+            if store is not None and not self._closed:
                 del self._stores[store.schema]
                 await store.close()
 
@@ -211,8 +211,9 @@ class PostgresDatabase:
         if self._closed:
             return
         self._closed = True
-        for store in [*self._stores.values()]:
-            await store.close()
+        async with self._opening:
+            for store in [*self._stores.values()]:
+                await store.close()
         await self._listening.close()
         for task in self._tasks:
             task.cancel()

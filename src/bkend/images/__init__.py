@@ -1,0 +1,1 @@
+"""Pictures made smaller, cropped and converted on their way out (30 §8)."""
