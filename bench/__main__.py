@@ -1,4 +1,4 @@
-"""The command line: `python -m bench`; `growth`, `auth`, `tenants`, `crash` … after it."""
+"""The command line: `python -m bench`; `growth`, `auth`, `files`, `crash` … after it."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import auth, crash, growth, images, postgresql, report, s3, store, tenants
+from bench import auth, crash, files, growth, images, postgresql, report, s3, store, tenants
 from bench.errors import BenchError
 from bench.results import FULL, QUICK, Plan
 from bench.run import PEERS, Run
@@ -92,7 +92,7 @@ def s3_command(count: Annotated[int, typer.Option(min=10)] = 10_000) -> None:
 @app.command("images")
 def images_command(
     count: Annotated[int, typer.Option(min=1, max=98, help="Images to make.")] = 40,
-    seconds: Annotated[int, typer.Option(min=1, help="Length of a lane.")] = 5,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a round.")] = 3,
     directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
 ) -> None:
     """Make images of a large JPEG; send kept ones beside raw bytes; fails below 80%."""
@@ -149,6 +149,24 @@ def auth_command(
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from error
     saved = auth.save(lines, slug)
+    console.print(f"written to bench/results/{saved.name}", highlight=False)
+
+
+@app.command("files")
+def files_command(
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a round.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    slug: Annotated[str, typer.Option(help="Name of the result file.")] = "files",
+    directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
+) -> None:
+    """Measure public files beside nginx, and uploads."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root:
+            lines = files.measure(seconds, rounds, Path(root), console)
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    saved = files.save(lines, slug)
     console.print(f"written to bench/results/{saved.name}", highlight=False)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from bkend.auth.me import MeDoor
 from bkend.core import Core
+from bkend.files.raw import handle_raw
 from bkend.http.addresses import parse_networks
 from bkend.http.admissions import Admissions
 from bkend.http.application import Application
@@ -45,6 +48,7 @@ def build_app(core: Core) -> Application:
         door=TableDoor(gate, admissions),
         me=me,
         background=background,
+        raw=partial(handle_raw, core),
         fixed=Later(load_fixed),
         database=core.database,
         metrics=metrics,

@@ -28,6 +28,7 @@ from bkend.files import collections as file_collections
 from bkend.files.places import Places
 from bkend.files.service import Files
 from bkend.files.signing import FileSigner
+from bkend.files.strays import StrayUploads
 from bkend.ids import RecordIds
 from bkend.images.cache import ImageCache
 from bkend.images.service import Images
@@ -76,7 +77,6 @@ from bkend.tenants.parts import SERVER, Parts
 from bkend.tenants.providers import Credentials
 from bkend.tenants.service import Tenants
 from bkend.users.service import Users
-from bkend.users.uploads import UploadSigner
 
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
@@ -124,7 +124,6 @@ class Core:
     sealed: SealedValues
     states: StateSigner
     objects: Objects
-    uploads: UploadSigner
     file_signer: FileSigner
     places: Places
     images: Images
@@ -135,6 +134,11 @@ class Core:
         found = await self.environments.get(document["id"])
         assert found is not None
         return found.services
+
+    @property
+    def stray_uploads(self) -> StrayUploads:
+        """Uploads in parts that no environment knows of."""
+        return StrayUploads(self.objects, self.places, self.environments, self.clock)
 
     async def finish_rotation(self) -> None:
         """Forget replaced master secrets whose time is over, once nothing is sealed with them."""
@@ -208,7 +212,6 @@ async def open_core(
         states, asking = StateSigner(secrets), Asking(outbound, clock)
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
-        uploads = UploadSigner(secrets, clock)
         file_signer = FileSigner(secrets, clock)
 
         raw = settings.raw_url or f"{server_address(settings)}/raw"
@@ -239,7 +242,7 @@ async def open_core(
                 tables=tables,
                 design=Design(tables, store, check_filter),
                 records=Records(store, tables, clock, record_ids, raw),
-                users=Users(parts, objects, uploads),
+                users=Users(parts, objects, file_signer),
                 files=Files(
                     store,
                     clock,
@@ -306,6 +309,7 @@ async def open_core(
                 ),
                 asking,
                 _console_providers(settings),
+                invited.waiting_for,
             ),
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(control, clock, keys, quotas),
@@ -326,7 +330,6 @@ async def open_core(
             ),
             states=states,
             objects=objects,
-            uploads=uploads,
             file_signer=file_signer,
             places=places,
             images=images,

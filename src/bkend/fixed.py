@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from bkend import __version__
 from bkend.auth.api import router as auth_router
@@ -29,7 +28,7 @@ from bkend.docs import routes as docs_routes
 from bkend.errors import ApiError, Detail, InvalidParameters, MethodNotAllowed, NotFound
 from bkend.files.api import router as files_router
 from bkend.files.api_multipart import router as multipart_router
-from bkend.files.raw import routes as raw_routes
+from bkend.http.answered import Answered
 from bkend.http.health import health_routes
 from bkend.http.manage.pages import routes as account_pages
 from bkend.http.manage.router import allowed_methods
@@ -88,7 +87,6 @@ def build_fixed(core: Core, metrics: Metrics, me: MeDoor) -> FastAPI:
     app.router.routes.extend(console_routes)
     app.router.routes.extend(account_pages)  # last: the console's own take their place
     app.router.routes.extend(docs_routes)
-    app.router.routes.extend(raw_routes)
     app.router.routes.extend(image_routes)
     app.router.routes.extend(health_routes(core, metrics))
     app.add_api_route("/", _to_console, include_in_schema=False)
@@ -102,16 +100,10 @@ async def _to_console() -> RedirectResponse:
     return RedirectResponse("/console/")
 
 
-class _Nothing(Response):
-    """Sends nothing: the application around answers every refusal and fault, in one place."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        pass
-
-
 async def _leave(request: Request, error: Exception) -> Response:
-    """Starlette raises the error again once it was handled."""
-    return _Nothing()
+    """Starlette raises the error again once it was handled, and the application around answers
+    every refusal and fault, in one place."""
+    return Answered()
 
 
 async def _refuse_malformed(request: Request, error: Exception) -> Response:

@@ -135,6 +135,10 @@ async def _keep_house(core: Core) -> None:
             await _attempt(work.sweep())
         await core.images.sweep()
         try:
+            await core.stray_uploads.sweep()
+        except StoreError as error:
+            log.warning("housekeeping failed", reason=str(error))
+        try:
             await core.finish_rotation()
         except (StoreError, OSError) as error:
             log.warning("old master secrets are kept for now", reason=str(error))

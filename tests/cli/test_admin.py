@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bkend.cli import app
+from bkend.core import open_core
+from bkend.settings import Settings
 from tests.cli.conftest import CommandLine
 
 PASSWORD = "four brown horses"
@@ -72,6 +76,22 @@ def test_an_address_has_one_account(bkend: CommandLine) -> None:
     again = create("ADA@example.com")
     assert again.exit_code == 1
     assert "exists already" in again.stderr
+
+
+def test_mails_to_accounts_are_read_from_the_outbox(bkend: CommandLine) -> None:
+    bkend("init", "--json")
+    create("ada@example.com")
+
+    async def ask() -> None:
+        async with open_core(Settings(data=Path("bkend-data")), serving=False) as core:
+            await core.tenants.signing_in.request_link("ada@example.com")
+
+    asyncio.run(ask())
+    [mail] = bkend("outbox", "--tenants", "--json").json["items"]
+    assert (mail["to"], mail["template"]) == ("ada@example.com", "magic_link")
+    assert "/console/magic?token=" in mail["links"][0]
+    assert bkend("outbox", "--json").json["items"] == []
+    assert "/console/magic?token=" in bkend("outbox", "--tenants").stdout
 
 
 def test_without_a_terminal_the_password_comes_by_standard_input(bkend: CommandLine) -> None:

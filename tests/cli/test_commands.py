@@ -27,6 +27,7 @@ ON_DATA = [
     ("secrets", "rotate"),
     ("secrets", "accept-loss", "--yes"),
     ("apply", "bkend.yaml"),
+    ("doctor",),
 ]
 
 WRONG_USAGE: list[tuple[tuple[str, ...], str]] = [
@@ -42,6 +43,7 @@ WRONG_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("keys", "create", "--name", "x"), "--type"),
     (("secrets", "rotate", "--grace", "soon"), "--grace"),
     (("init", "extra"), "extra"),
+    (("doctor", "--fix"), "--storage"),
 ]
 
 
@@ -72,6 +74,7 @@ def test_these_are_the_commands() -> None:
         "login",
         "logout",
         "outbox",
+        "doctor",
         "config",
         "version",
     }

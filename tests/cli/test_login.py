@@ -24,7 +24,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     server = RunningServer(tmp_path_factory.mktemp("server"))
     server.init()
     server.start()
-    with httpx.Client(base_url=server.url) as browser:
+    with httpx.Client(base_url=server.url, timeout=30, verify=False) as browser:
         body = {
             "name": "Ada",
             "email": EMAIL,
@@ -36,15 +36,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     server.stop()
 
 
+def fetch(url: str, headers: dict[str, str]) -> httpx.Response:
+    return httpx.get(url, headers=headers, timeout=30, verify=False)
+
+
 class Shell:
     """Runs commands with settings of their own."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.started: list[subprocess.Popen[str]] = []
         self.environment = clean_environment({"XDG_CONFIG_HOME": str(home), "HOME": str(home)})
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "bkend", *arguments],
             cwd=self.home,
             env=self.environment,
@@ -53,6 +58,8 @@ class Shell:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
 
     def run(self, *arguments: str, given: str = "", code: int = 0) -> tuple[str, str]:
         process = self.start(*arguments)
@@ -67,13 +74,18 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    made = Shell(tmp_path)
+    yield made
+    for process in made.started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 @contextmanager
 def signed_in(server: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{server.url}/manage/v1") as browser:
+    with httpx.Client(base_url=f"{server.url}/manage/v1", timeout=30, verify=False) as browser:
         answer = browser.post("/session/login", json={"email": EMAIL, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
         browser.headers["X-Bkend-CSRF"] = answer.headers["x-bkend-csrf"]
@@ -107,12 +119,12 @@ def test_a_code_is_approved_in_the_browser(served: RunningServer, shell: Shell) 
     assert kept["token"].startswith("bt_")
     assert kept["token"] not in stdout
     bearer = {"Authorization": f"Bearer {kept['token']}"}
-    session = httpx.get(f"{served.url}/manage/v1/session", headers=bearer)
+    session = fetch(f"{served.url}/manage/v1/session", bearer)
     assert session.json()["account"]["email"] == EMAIL
     stdout, _ = shell.run("logout", "--json")
     assert json.loads(stdout) == {"server": served.url, "revoked": True}
     assert json.loads(shell.file.read_text()) == {"servers": {}}
-    assert httpx.get(f"{served.url}/manage/v1/session", headers=bearer).status_code == 401
+    assert fetch(f"{served.url}/manage/v1/session", bearer).status_code == 401
 
 
 def test_a_denied_code_logs_nobody_in(served: RunningServer, shell: Shell) -> None:
@@ -185,7 +197,7 @@ def test_keys_are_made_listed_and_revoked_at_a_server(served: RunningServer, she
     stdout, _ = shell.run("keys", "revoke", made["id"], "--server", served.url)
     assert stdout == f"Revoked Remote ({made['maskedKey']}).\n"
     key = {"X-API-Key": made["key"]}
-    assert httpx.get(f"{served.url}/v1/data/posts", headers=key).status_code == 401
+    assert fetch(f"{served.url}/v1/data/posts", key).status_code == 401
     _, stderr = shell.run("keys", "revoke", "tok_none", "--server", served.url, code=1)
     assert "there is no key" in stderr
     _, stderr = shell.run("keys", "list", "--server", served.url, "--data", "x", code=1)

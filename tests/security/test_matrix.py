@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bkend.files.raw import METHODS, ROUTE
 from bkend.records.api import _COLLECTION_METHODS, _DOCUMENT_METHODS, _RECORD_METHODS
 from bkend.records.imports import RESERVED_IDS
 from tests.answers import ok, refusal
@@ -100,6 +101,7 @@ async def test_no_route_is_missing_from_the_matrix(tmp_path: Path) -> None:
         for path in (ROWS, SHORT_ROWS)
         for word in RESERVED_IDS
     }
+    served |= {(method, ROUTE) for method in METHODS}
     listed = {(entry.method, entry.route) for entry in MATRIX if entry.route not in NOT_ROUTES}
     refused = {(e.method, e.route) for e in MATRIX if set(e.statuses) == {405}}
     assert served - listed == set()

@@ -19,7 +19,15 @@ from bkend.core import Core, open_core
 from bkend.http.application import Application
 from bkend.ids import uuid4
 from bkend.mail.collections import OUTBOX
-from bkend.manage.control import ACTIVITIES, ENVIRONMENTS, KEYS, MEMBERS, ORGANIZATIONS, PROJECTS
+from bkend.manage.control import (
+    ACTIVITIES,
+    ENVIRONMENTS,
+    INVITATIONS,
+    KEYS,
+    MEMBERS,
+    ORGANIZATIONS,
+    PROJECTS,
+)
 from bkend.manage.hierarchy import Bootstrap
 from bkend.manage.members import new_member
 from bkend.settings import Settings
@@ -58,7 +66,7 @@ ACCOUNT = {
 }
 _EMPTIED = (
     *(TENANT_ACCOUNTS, TENANT_SESSIONS, TENANT_LINKS, DEVICE_CODES, LOGIN_EVENTS, BUCKETS),
-    *(OUTBOX, ACTIVITIES, MEMBERS, KEYS, ENVIRONMENTS, PROJECTS, ORGANIZATIONS),
+    *(OUTBOX, ACTIVITIES, INVITATIONS, MEMBERS, KEYS, ENVIRONMENTS, PROJECTS, ORGANIZATIONS),
 )
 
 

@@ -178,3 +178,4 @@ async def test_pages_are_shut_in(server: Server) -> None:
         assert "frame-ancestors 'none'" in policy
         assert answer.headers["referrer-policy"] == "same-origin"
         assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"

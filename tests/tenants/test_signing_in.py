@@ -207,7 +207,7 @@ async def test_every_try_is_written_down(server: Server, ada: str) -> None:
     await fail(browser, 5)
     for _ in range(3):
         assert await browser.refused("POST", LOGIN, RIGHT) == LIMITED
-    entries, total = await server.core.tenants.events.of([ada], 0, 20)
+    entries, total = await server.core.activities.login_events((ada,), 0, 20)
     assert total == 7
     kinds = sorted((entry["status"], entry["reason"]) for entry in entries if entry["reason"])
     assert kinds == [("blocked", "too-many-attempts")] + [("failed", "invalid-credentials")] * 5

@@ -1,12 +1,13 @@
 """The HTTP application: request ids, CORS preflight, the two lanes, one place for errors.
 
-`/v1/data` and its shorthand go to a plain endpoint (the hot lane); everything else to FastAPI.
+`/v1/data` and its shorthand, and the bytes of files at `/raw`, go to plain endpoints (the hot
+lane); everything else to FastAPI.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -26,7 +27,7 @@ from bkend.errors import (
     UriTooLong,
 )
 from bkend.http.addresses import Network
-from bkend.http.exchange import Exchange
+from bkend.http.exchange import Exchange, Sending
 from bkend.http.gate import Background, Gate
 from bkend.http.keyless import needs_no_key, versioned
 from bkend.http.later import Later
@@ -75,6 +76,7 @@ class Application:
         door: TableDoor,
         me: MeDoor,
         background: Background,
+        raw: Callable[[Exchange], Sending],
         fixed: Later,
         database: Database,
         metrics: Metrics,
@@ -86,6 +88,7 @@ class Application:
         self._door = door
         self._me = me
         self._background = background
+        self._raw = raw
         self._fixed = fixed
         self._database = database
         self._metrics = metrics
@@ -130,6 +133,8 @@ class Application:
                 raise UriTooLong
             if path.startswith("/v1/data/") and exchange.method != "OPTIONS":
                 waiting = handle_records(exchange, self._door, path[9:])
+            elif path.startswith("/raw/"):
+                waiting = self._raw(exchange)
             elif path == ME and exchange.method == "GET":
                 waiting = self._answer_me(exchange)
             elif path == ALIVE_PATH and exchange.method in ("GET", "HEAD"):

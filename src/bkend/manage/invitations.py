@@ -150,6 +150,20 @@ class Invitations:
         )
         return {name: shown[name] for name in names}
 
+    async def waiting_for(self, email: str) -> list[dict[str, Any]]:
+        """The open invitations to an address, with their links: for who has shown that it is
+        theirs."""
+        is_theirs = all_of(Equals(("email",), email), Equals(("status",), "pending"))
+        found = []
+        for document in await every(self._store, INVITATIONS, is_theirs):
+            if self._status(document) == "pending":
+                try:
+                    organization = await self._organization(document)
+                except NotFound:
+                    continue
+                found += await self._shown([document], organization, with_links=True)
+        return found
+
     async def awaits(self, email: str, token: str | None) -> bool:
         """Whether an organization waits for the address; with a token, that one's must."""
         now = format_time(self._clock.now_ms())

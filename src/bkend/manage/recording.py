@@ -117,8 +117,8 @@ class RecordingStore:
     def listen(self, listener: Listener) -> None:
         self.inner.listen(listener)
 
-    async def check_integrity(self) -> list[str]:
-        return await self.inner.check_integrity()
+    async def check_integrity(self, *, quick: bool = False) -> list[str]:
+        return await self.inner.check_integrity(quick=quick)
 
     async def commit(self, operations: Sequence[Operation]) -> list[Result]:
         report = _current.get()

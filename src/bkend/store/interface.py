@@ -110,8 +110,9 @@ class Store(Protocol):
     def listen(self, listener: Listener) -> None:
         """Call `listener(collection, ids)` after each change; ids None means "anything"."""
 
-    async def check_integrity(self) -> list[str]:
-        """Problems the engine finds in its own files; empty when all is well."""
+    async def check_integrity(self, *, quick: bool = False) -> list[str]:
+        """Problems the engine finds in its own files; empty when all is well. With `quick` it may
+        leave out what takes long, such as holding indexes against rows."""
 
 
 class Database(Protocol):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
-
-import orjson
+from typing import Literal, TypeAlias
 
 from bkend.auth.sessions import Client
 from bkend.clock import Clock
 from bkend.ids import uuid4
-from bkend.store import Compare, DeleteWhere, Duplicate, Find, Insert, OneOf, Operation, Store
+from bkend.store import Compare, DeleteWhere, Duplicate, Insert, Operation, Store
 from bkend.store.documents import format_time
 from bkend.tenants.collections import LOGIN_EVENTS
 
@@ -22,7 +19,7 @@ _LONGEST_USER_AGENT = 512
 
 
 class LoginEvents:
-    """Writes and reads the log of sign-ins."""
+    """Writes the log of sign-ins; `manage.activities` reads it."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -65,18 +62,6 @@ class LoginEvents:
             await self._store.commit([entry])
         except Duplicate:
             pass
-
-    async def of(
-        self, account_ids: Sequence[str], offset: int, limit: int
-    ) -> tuple[list[dict[str, Any]], int]:
-        """The entries of some accounts, the newest first, and their number."""
-        where = OneOf(("accountId",), tuple(account_ids))
-        page = await self._store.find(Find(LOGIN_EVENTS, where, offset=offset, limit=limit))
-        items = [
-            {name: value for name, value in entry.items() if name not in ("createdBy", "updatedAt")}
-            for entry in orjson.loads(page.items)
-        ]
-        return items, page.total
 
     def drop_old(self) -> Operation:
         """The operation that removes entries of more than a year ago."""

@@ -17,6 +17,7 @@ from bkend.store import Store
 from bkend.tenants.accounts import Accounts
 from bkend.tenants.devices import Devices
 from bkend.tenants.events import LoginEvents
+from bkend.tenants.notifications import Notifications, Waiting
 from bkend.tenants.own import OwnAccount
 from bkend.tenants.parts import Parts
 from bkend.tenants.providers import Credentials, SignInProviders
@@ -53,6 +54,7 @@ class Tenants:
     tokens: Tokens
     devices: Devices
     providers: SignInProviders
+    notifications: Notifications
     mail: Mail
     """Mails of the server itself."""
 
@@ -68,9 +70,10 @@ class Tenants:
         states: States,
         asking: Asking,
         credentials: Mapping[str, Credentials],
+        invitations: Waiting,
     ) -> Tenants:
         """All parts on the control store; `credentials` are those of the providers that people may
-        sign in with."""
+        sign in with, `invitations` answers which ones wait for an address."""
         tokens = Tokens(store, keys, members, clock)
         signing_in = SigningIn(parts, tokens)
         return cls(
@@ -86,6 +89,7 @@ class Tenants:
             tokens=tokens,
             devices=Devices(parts, tokens),
             providers=SignInProviders(states, asking, credentials, signing_in),
+            notifications=Notifications(store, clock, members, invitations),
             mail=mail,
         )
 

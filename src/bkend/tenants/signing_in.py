@@ -108,9 +108,8 @@ class SigningIn:
         parts, address = self._parts, checked_email(email)
         await parts.links.count("magic", address)
         account = await parts.accounts.by_email(address)
-        really = account is not None or await self._may_join(address)
-        if account is not None and account["status"] != "active":
-            really = False
+        may_join = await self._may_join(address)  # asked for everybody, so that it takes no time
+        really = may_join if account is None else account["status"] == "active"
         await parts.links.send("magic", address, account, really=really)
 
     async def with_link(self, token: str, code: str | None, client: Client) -> Session:

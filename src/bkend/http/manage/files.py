@@ -15,7 +15,7 @@ from bkend.files.actor import FileActor
 from bkend.files.api import FORM, Filters
 from bkend.files.callers import RawUrl
 from bkend.files.downloads import download_address
-from bkend.files.receiving import receive_form
+from bkend.files.receiving_forms import receive_form
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import DeletesFiles, ReadsFiles, Room, UpdatesFiles
 from bkend.http.manage.bodies import (

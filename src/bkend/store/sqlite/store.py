@@ -314,10 +314,12 @@ class SqliteStore:
         await self._writer.submit(lambda c, changes: c.execute(there_and_back))
         await self._reader.run(lambda c, snapshot: c.execute("SELECT 1").get, "ping")
 
-    async def check_integrity(self) -> list[str]:
+    async def check_integrity(self, *, quick: bool = False) -> list[str]:
+        pragma = "PRAGMA quick_check" if quick else "PRAGMA integrity_check"
+
         def work(connection: apsw.Connection, snapshot: int | None) -> list[str]:
             try:
-                rows = [text for (text,) in connection.execute("PRAGMA integrity_check")]
+                rows = [text for (text,) in connection.execute(pragma)]
             except (apsw.CorruptError, apsw.NotADBError) as error:
                 return [str(error)]
             return [] if rows == ["ok"] else rows
