@@ -11,7 +11,8 @@ from typing import Any
 
 from bkend.environment import Environment
 from bkend.mail.wording import CATEGORIES, LOCALES
-from bkend.tables.errors import TableNotFound
+from bkend.store import Conflict
+from bkend.tables.errors import TableChanged, TableNotFound
 from bkend.tables.service import definition_of
 
 
@@ -23,7 +24,7 @@ async def copy_tables(
 
     Values of columns that the source does not have are kept as undeclared data. Raises
     TableNotFound for a name that the source does not have, DuplicateValue when rows of the target
-    do not fit a unique index.
+    do not fit a unique index, TableChanged when somebody else changes a table meanwhile.
     """
     theirs = {table.name: table for table in await source.services.tables.list()}
     wanted = theirs if names is None else {name: name for name in names}
@@ -39,7 +40,10 @@ async def copy_tables(
             await tables.create(definition, author)
             changed.append(name)
         elif definition_of(held) != definition:
-            await tables.update(held, definition, author, erases=False)
+            try:
+                await tables.update(held, definition, author, erases=False)
+            except Conflict:
+                raise TableChanged from None
             changed.append(name)
     return changed
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,10 @@ class Delivery:
         self._clock = clock
         self._refresh = refresh
         self._outboxes: dict[str, Outbox] = {}
+        # When (ms) something is to be done in an environment; one that is not there is to be
+        # looked at, so that of many environments only those with news cost anything.
+        self._times: dict[str, int | None] = {}
+        self._news: Counter[str] = Counter()
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -71,12 +76,18 @@ class Delivery:
 
         def changed(collection: str, ids: Sequence[str] | None) -> None:
             if collection in (OUTBOX, "*"):
-                self._woken.set()
+                self._note(outbox.environment_id)
 
         held = self._outboxes.get(outbox.environment_id)
         if held is None or held.store is not outbox.store:
             outbox.store.listen(changed)
         self._outboxes[outbox.environment_id] = outbox
+        self._note(outbox.environment_id)
+
+    def _note(self, environment_id: str) -> None:
+        """Something may be to be done there."""
+        self._news[environment_id] += 1
+        self._times.pop(environment_id, None)
         self._woken.set()
 
     async def is_busy(self, environment_id: str) -> bool:
@@ -87,6 +98,8 @@ class Delivery:
     def detach(self, environment_id: str) -> None:
         """The environment is closed; it is attached again when it is opened."""
         self._outboxes.pop(environment_id, None)
+        self._times.pop(environment_id, None)
+        self._news.pop(environment_id, None)
 
     def wake(self) -> None:
         """There is something to send."""
@@ -126,7 +139,8 @@ class Delivery:
                 async with asyncio.timeout(seconds):
                     await self._woken.wait()
             except TimeoutError:
-                pass
+                if seconds >= _IDLE_SECONDS:
+                    self._times.clear()  # a look at everything now and then misses nothing
 
     async def work(self) -> float:
         """Do all there is to do now; the seconds until there may be more."""
@@ -134,34 +148,44 @@ class Delivery:
         if now - self._swept_at >= _SWEEP_MS:
             self._swept_at = now
             await self._each(Outbox.sweep)
+        await self._each(self._look)
         if self._smtp is None:
-            await self._each(Outbox.trim)
             return _IDLE_SECONDS
         while not self._stopping and self._clock.now_ms() >= self._resume_at:
             jobs = await self._due()
             if not jobs:
-                return await self._pause()
+                return self._pause()
             await self._deliver(jobs)
         return min(_IDLE_SECONDS, max(0.05, (self._resume_at - self._clock.now_ms()) / 1000))
+
+    async def _look(self, outbox: Outbox) -> None:
+        """Find out when something is to be done, if that is not known."""
+        id = outbox.environment_id
+        if id in self._times:
+            return
+        seen, due = self._news[id], None
+        if self._smtp is None:
+            await outbox.trim()
+        else:
+            due = await outbox.next_due()
+        if self._news[id] == seen:
+            self._times[id] = due
 
     async def _due(self) -> list[Job]:
         jobs: list[Job] = []
 
         async def collect(outbox: Outbox) -> None:
-            jobs.extend((outbox, mail) for mail in await outbox.due(_BATCH))
+            await self._look(outbox)
+            due = self._times.get(outbox.environment_id)
+            if due is not None and due <= self._clock.now_ms():
+                self._times.pop(outbox.environment_id)
+                jobs.extend((outbox, mail) for mail in await outbox.due(_BATCH))
 
         await self._each(collect)
         return sorted(jobs, key=lambda job: int(job[1]["dueAt"]))
 
-    async def _pause(self) -> float:
-        times: list[int] = []
-
-        async def collect(outbox: Outbox) -> None:
-            due = await outbox.next_due()
-            if due is not None:
-                times.append(due)
-
-        await self._each(collect)
+    def _pause(self) -> float:
+        times = [due for due in self._times.values() if due is not None]
         if not times:
             return _IDLE_SECONDS
         return min(_IDLE_SECONDS, max(0.05, (min(times) - self._clock.now_ms()) / 1000))

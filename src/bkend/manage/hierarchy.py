@@ -19,7 +19,7 @@ from bkend.manage.documents import (
     slug_of,
 )
 from bkend.manage.keys import Keys
-from bkend.store import ALWAYS, Condition, Duplicate, Equals, Find, Insert, Store, all_of
+from bkend.store import ALWAYS, Condition, Duplicate, Equals, Find, Insert, Not, Store, all_of
 
 
 class HierarchyProblem(Exception):
@@ -92,7 +92,8 @@ class Hierarchy:
         return project
 
     async def _named_environment(self, project: dict[str, Any], name: str | None) -> dict[str, Any]:
-        of_project = Equals(("projectId",), project["id"])
+        kept = Not(Equals(("status",), "deleting"))
+        of_project = all_of(Equals(("projectId",), project["id"]), kept)
         if name is None:
             return await self._only(ENVIRONMENTS, "environment", of_project, "environment")
         found = await self._one(ENVIRONMENTS, all_of(of_project, Equals(("environment",), name)))

@@ -43,6 +43,7 @@ from bkend.store import (
     Insert,
     Missing,
     Not,
+    OneOf,
     Operation,
     Store,
     Update,
@@ -165,19 +166,18 @@ class Invitations:
 
     async def awaits(self, email: str, token: str | None) -> bool:
         """Whether an organization waits for the address; with a token, that one's must."""
-        if token is not None:
-            try:
-                document = await self._of_token(token)
-            except NotFound:
-                return False
-            return document["email"] == email and self._status(document) == "pending"
         now = format_time(self._clock.now_ms())
         open_ones = all_of(
             Equals(("email",), email),
             Equals(("status",), "pending"),
             Compare(("expiresAt",), "gt", now),
         )
-        return await self._store.count(INVITATIONS, open_ones) > 0
+        if token is not None:
+            open_ones = all_of(open_ones, Equals(("digest",), _digest(token)))
+        waiting = await every(self._store, INVITATIONS, open_ones)
+        homes = OneOf(("id",), tuple(one["organizationId"] for one in waiting))
+        is_there = Not(Equals(("status",), "deleted"))
+        return await self._store.count(ORGANIZATIONS, all_of(homes, is_there)) > 0
 
     async def _find(self, organization: Mapping[str, Any], id: str) -> dict[str, Any]:
         body = await self._store.get(INVITATIONS, id)

@@ -289,3 +289,15 @@ async def test_sign_ins_of_the_members(firm: Company) -> None:
         403,
         "common/forbidden",
     )
+
+
+async def test_a_deleted_organization_waits_for_nobody(firm: Company) -> None:
+    made, invited = await invite(firm), firm.opened.core.invitations
+    await firm.people["owner"].ok("DELETE", ORG, {"confirm": "Default"})
+    assert not await invited.awaits(NEW["email"], None)
+    assert not await invited.awaits(NEW["email"], token_of(made))
+    anybody = Caller(firm.opened, {})
+    assert await anybody.refused("GET", f"/invitations/{token_of(made)}") == (
+        404,
+        "common/not-found",
+    )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from bkend.errors import InvalidParameters, NotFound
+from bkend.errors import InvalidParameters
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.activities import Wanted, list_activities
 from bkend.http.manage.admission import (
@@ -108,8 +108,6 @@ async def create_project(
             )
         named = next(iter(theirs))
     organization, _ = await core.organizations.admit(tenant, named, "project:create")
-    if tenant.key is not None and tenant.key.project_ids is not None:
-        raise NotFound("This token is for some projects only")
     actor = await actor_of(request, tenant)
     project, environment, key = await core.projects.create(
         organization["id"], actor, body.model_dump()
