@@ -53,15 +53,15 @@ async def list_activities(
     """A page of what happened in an organization, or in one of its projects."""
     query = ActivityQuery(
         organization_id,
-        project_id or wanted.project_id,
-        wanted.entity_type,
-        wanted.action,
-        wanted.actor_id,
-        wanted.since,
-        wanted.until,
-        wanted.search,
-        page.offset,
-        page.limit,
+        project_id=project_id or wanted.project_id,
+        entity_type=wanted.entity_type,
+        action=wanted.action,
+        actor_id=wanted.actor_id,
+        since=wanted.since,
+        until=wanted.until,
+        search=wanted.search,
+        offset=page.offset,
+        limit=page.limit,
     )
     items, total = await core.activities.page(query)
     return answer(page.shape(items, total))
