@@ -239,8 +239,8 @@ def _markdown(sheets: list[Sheet], seconds: int, rounds: int, root: Path, busy: 
     if busy > BUSY_SHARE * found.cores:
         lines += [
             "",
-            f"Other programs used {busy:.1f} of {found.cores} cores during the rounds: the absolute "
-            "figures are too low, and the ratios uncertain.",
+            f"Other programs used {busy:.1f} of {found.cores} cores during the rounds: the figures "
+            "are too low, and the ratios uncertain.",
         ]
     for sheet in sheets:
         lines += [
