@@ -1,4 +1,4 @@
-"""The command line: `python -m bench`; `growth`, `auth`, `files`, `images`, `crash`, `s3`."""
+"""The command line: `python -m bench`; `growth`, `auth`, `files`, `crash` … after it."""
 
 import signal
 import sys
@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import auth, crash, files, growth, images, postgresql, report, s3, store
+from bench import auth, crash, files, growth, images, postgresql, report, s3, store, tenants
 from bench.errors import BenchError
 from bench.results import FULL, QUICK, Plan
 from bench.run import PEERS, Run
 from bench.workloads import Workload
+from bkend.settings import Settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -91,7 +92,7 @@ def s3_command(count: Annotated[int, typer.Option(min=10)] = 10_000) -> None:
 @app.command("images")
 def images_command(
     count: Annotated[int, typer.Option(min=1, max=98, help="Images to make.")] = 40,
-    seconds: Annotated[int, typer.Option(min=1, help="Length of a lane.")] = 5,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a round.")] = 3,
     directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
 ) -> None:
     """Make images of a large JPEG; send kept ones beside raw bytes; fails below 80%."""
@@ -166,6 +167,27 @@ def files_command(
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from error
     saved = files.save(lines, slug)
+    console.print(f"written to bench/results/{saved.name}", highlight=False)
+
+
+@app.command("tenants")
+def tenants_command(
+    projects: Annotated[int, typer.Option(min=1, help="Of three environments each.")] = (
+        tenants.PROJECTS
+    ),
+    slug: Annotated[str, typer.Option(help="Name of the result files.")] = "tenants",
+    directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
+) -> None:
+    """Weigh a server with many projects: all environments open, and the default limit."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root:
+            limits = [3 * projects + 1, Settings.model_fields["open_environments"].default]
+            outcome = tenants.measure(projects, limits, Path(root), console)
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    tenants.show(outcome, console)
+    saved = tenants.save(outcome, slug)
     console.print(f"written to bench/results/{saved.name}", highlight=False)
 
 

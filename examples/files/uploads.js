@@ -82,7 +82,7 @@ class Upload {
 
   leave() {
     all.delete(this);
-    this.row.remove();
+    remove(this.row);
   }
 
   /** Stops it without losing what has arrived. */
@@ -108,6 +108,12 @@ class Upload {
     if (kept) await client.files.interrupted.drop(kept.id);
     return true;
   }
+}
+
+/** Takes a row away; who was in it goes on at the heading. */
+function remove(row) {
+  if (row.contains(document.activeElement)) $("add-title").focus();
+  row.remove();
 }
 
 function describe(row, state, action, problem) {
@@ -177,7 +183,7 @@ function interruptedRow(kept) {
   row.querySelector(".toggle").addEventListener("click", () => $("picker").click());
   onClick(row.querySelector(".cancel"), async () => {
     await client.files.interrupted.drop(kept.id);
-    row.remove();
+    remove(row);
     say(`${kept.name} is cancelled.`);
   });
   $("uploads").append(row);
@@ -222,5 +228,10 @@ zone.addEventListener("drop", (event) => {
   zone.classList.remove("over");
   const items = [...event.dataTransfer.items].filter(({ kind }) => kind === "file");
   const isFolder = (item) => item.webkitGetAsEntry?.()?.isDirectory;
+  if (items.length === 0) return; // a text or a link
   add(items.filter((item) => !isFolder(item)).map((item) => item.getAsFile()));
 });
+
+for (const type of ["dragover", "drop"]) {
+  addEventListener(type, (event) => event.preventDefault()); // beside it a file would be opened
+}

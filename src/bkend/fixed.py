@@ -30,6 +30,7 @@ from bkend.files.api import router as files_router
 from bkend.files.api_multipart import router as multipart_router
 from bkend.http.answered import Answered
 from bkend.http.health import health_routes
+from bkend.http.manage.pages import routes as account_pages
 from bkend.http.manage.router import allowed_methods
 from bkend.http.manage.router import routes as manage_routes
 from bkend.http.metrics import Metrics
@@ -84,6 +85,7 @@ def build_fixed(core: Core, metrics: Metrics, me: MeDoor) -> FastAPI:
     app.router.routes.extend(link_pages)
     app.router.routes.extend(client_routes)
     app.router.routes.extend(console_routes)
+    app.router.routes.extend(account_pages)  # last: the console's own take their place
     app.router.routes.extend(docs_routes)
     app.router.routes.extend(image_routes)
     app.router.routes.extend(health_routes(core, metrics))

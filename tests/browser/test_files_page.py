@@ -70,6 +70,8 @@ def test_a_picture_is_uploaded_shown_opened_to_everybody_and_deleted(tab: FilesP
     tab.shows_picture("leaf.png")
     tab.page.reload()
     tab.shows_picture("leaf.png")
+    picture = tab.card("leaf.png").locator("img")
+    expect(picture).to_have_attribute("src", re.compile(r"/img/480x360/smart/"))
     tab.press("Show leaf.png")
     expect(tab.page.get_by_role("dialog")).to_contain_text("8 × 8")
     tab.press("Close")
@@ -82,6 +84,24 @@ def test_a_picture_is_uploaded_shown_opened_to_everybody_and_deleted(tab: FilesP
     expect(tab.card("leaf.png")).to_have_count(0)
     assert tab.calls("client.files.list().then(({ items }) => items.length)") == 0
     tab.is_sound()
+
+
+def test_a_thumbnail_that_cannot_be_made_gives_way_to_the_picture(tab: FilesPage) -> None:
+    tab.page.route(re.compile("/img/"), lambda route: route.fulfill(status=400, body="{}"))
+    tab.page.get_by_label("Who sees them").select_option("public")
+    tab.choose({"name": "leaf.png", "mimeType": "image/png", "buffer": PICTURE})
+    tab.has("leaf.png")
+    tab.shows_picture("leaf.png")
+    picture = tab.card("leaf.png").locator("img")
+    expect(picture).to_have_attribute("src", re.compile(r"/raw/"))
+    broken = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}
+    tab.choose(broken)
+    expect(tab.card("broken.png").locator(".tile")).to_have_text("PNG")
+    tab.is_sound()
+    tab.calls(
+        "client.auth.me().then(({ id }) => client.files.list({ ownerId: id }))"
+        ".then(({ items }) => Promise.all(items.map(({ id }) => client.files.delete(id))))"
+    )
 
 
 def test_several_files_go_at_once_and_are_found_by_name(tab: FilesPage) -> None:
@@ -201,6 +221,7 @@ def test_a_cancelled_upload_leaves_nothing_on_the_server(
             tab.stands_at("film.bin", "Interrupted at 55 %")
         tab.press("Cancel film.bin")
         tab.is_told("film.bin is cancelled.")
+        expect(tab.page.locator("#add-title")).to_be_focused()
         expect(tab.upload("film.bin")).to_have_count(0)
         deadline = time.monotonic() + 30  # the server may still be noticing that a part broke off
         while left := [path for path in objects.rglob("*") if path.is_file()]:
@@ -226,6 +247,30 @@ def test_an_interrupted_upload_is_nobody_elses_business(
     tab.enter(email, "Sign in")
     tab.stands_at("film.bin", "Interrupted at 27 %")
     tab.is_sound()
+
+
+def test_the_same_file_in_two_tabs_is_two_uploads(
+    tab: FilesPage, context: BrowserContext, address: str, make_file: MakeFile
+) -> None:
+    film = make_file(30_000_000)
+    tab.hold_parts_after(2)
+    tab.choose(film)
+    tab.stands_at("film.bin", "55 %")
+    other = FilesPage(context, address)
+    other.sees("Your files")
+    assert other.calls("client.files.interrupted.list()") == []
+    expect(other.page.locator("#uploads li")).to_have_count(0)
+    other.choose(film)
+    other.has("film.bin")
+    assert sorted(other.puts) == [1, 2, 3, 4]
+    tab.cut_off()
+    tab.has("film.bin")
+    assert sorted(tab.puts) == [1, 2, 3, 3, 4, 4]
+    found = tab.calls("client.files.list({ search: 'film' }).then(({ items }) => items)")
+    assert [file["size"] for file in found] == [30_000_000] * 2
+    assert tab.digest("film.bin") == digest(film)
+    tab.is_sound()
+    other.is_sound()
 
 
 def test_refusals_are_told_in_words(

@@ -54,9 +54,11 @@ def parsed(html: str) -> Parsed:
     return page
 
 
-def client_of(site_routes: list[BaseRoute], public_url: str | None = None) -> AsyncClient:
+def client_of(
+    site_routes: list[BaseRoute], public_url: str | None = None, img_url: str | None = None
+) -> AsyncClient:
     app = Starlette(routes=site_routes)
-    settings = SimpleNamespace(public_url=public_url, img_url=None, host="127.0.0.1", port=8000)
+    settings = SimpleNamespace(public_url=public_url, img_url=img_url, host="127.0.0.1", port=8000)
     app.state.core = SimpleNamespace(settings=settings)
     return AsyncClient(transport=ASGITransport(app), base_url="http://docs.test")
 
@@ -197,6 +199,15 @@ async def test_examples_name_the_configured_address() -> None:
     async with client_of(routes, public_url="https://api.example.com/b") as client:
         answer = await client.get("/docs/guides/integrate")
     assert "https://api.example.com/b/bkend.js" in answer.text
+
+
+async def test_examples_name_the_address_of_images(client: AsyncClient) -> None:
+    for page in ("/docs/guides/images", "/docs/guides/images.md"):
+        shown = await client.get(page, headers={"host": "api.example.com"})
+        assert "http://api.example.com/img/fit-in/640x0/" in shown.text
+        async with client_of(routes, img_url="https://img.example.com") as elsewhere:
+            configured = await elsewhere.get(page)
+        assert "https://img.example.com/fit-in/640x0/" in configured.text
 
 
 @pytest.mark.parametrize("host", ['"><script>alert(1)</script>', "a b", "", "x/../y", "a@b"])

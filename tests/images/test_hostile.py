@@ -124,6 +124,15 @@ async def test_just_under_the_limit_of_pixels(gallery: Gallery) -> None:
     assert (await gallery.seen(f"fit-in/80x0/{key}")).sides == (80, 63)
 
 
+async def test_a_file_that_is_too_large(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = jpeg(halves(60, 40))
+    key = await gallery.key(content)
+    monkeypatch.setattr("bkend.images.service.LARGEST_SOURCE", len(content) - 1)
+    assert code(await gallery.get(f"30x20/{key}")) == REFUSED
+    monkeypatch.setattr("bkend.images.service.LARGEST_SOURCE", len(content))
+    assert (await gallery.get(f"30x20/{key}")).status_code == 200
+
+
 async def test_no_answer_is_larger_than_the_limit(gallery: Gallery) -> None:
     key = await gallery.key(png(halves(10, 1000)), "image/png")
     assert code(await gallery.get(f"4096x0/{key}")) == REFUSED

@@ -33,6 +33,12 @@ Env: TypeAlias = Annotated[
 ]
 
 
+Server: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="A server you have logged in to, in place of a directory."),
+]
+
+
 class Refused(Exception):
     """The command cannot be carried out; the message says why and what to do, one line each."""
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bkend.http.base import base_url
+from bkend.http.base import base_url, img_url
 
 _BASE, _IMAGES = "__BKEND_BASE_URL__", "__BKEND_IMG_URL__"
 _HEADERS = {
@@ -27,8 +27,7 @@ def _source(name: str, base: str, images: str) -> str:
 
 
 async def _module(request: Request) -> Response:
-    base = base_url(request)
-    source = _source("bkend.js", base, f"{base}/img")
+    source = _source("bkend.js", base_url(request), img_url(request))
     headers = {**_HEADERS, "Vary": "Host"}
     return Response(source, headers=headers, media_type="text/javascript; charset=utf-8")
 

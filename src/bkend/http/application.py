@@ -44,6 +44,7 @@ from bkend.http.transports import (
     Transport,
     Writer,
 )
+from bkend.manage.recording import begin_report
 from bkend.records.api import handle_records
 from bkend.records.door import TableDoor
 from bkend.store import (
@@ -228,6 +229,7 @@ class Application:
         try:
             await self._fixed(scope, exchange.receive, answer.send)
         finally:
+            begin_report(None)  # what was said of this request is not said of a later one
             exchange.route = getattr(scope.get("route"), "path", "unmatched")
             await answer.finish()
 

@@ -125,6 +125,10 @@ class Database(Protocol):
     async def environment(self, environment_id: str) -> Store:
         """The environment's store, opened (and made) on first use."""
 
+    async def close_environment(self, environment_id: str) -> None:
+        """Finish what the environment's store accepted and close it, if it is open; the next use
+        opens it again."""
+
     async def drop_environment(self, environment_id: str) -> None:
         """Remove the environment's store for good."""
 

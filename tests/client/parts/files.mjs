@@ -92,6 +92,21 @@ describe("addresses of images", () => {
     }
   });
 
+  test("lead to the pictures", async () => {
+    const dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAA" +
+      "BJRU5ErkJggg==";
+    const { client } = await signedUp();
+    const picture = new Blob([Buffer.from(dot, "base64")], { type: "image/png" });
+    const file = await client.files.upload(picture, { filename: "dot.png", visibility: "public" });
+    const wish = { width: 20, height: 10, fit: "smart", quality: 60, blur: 1 };
+    for (const [format, type] of [["webp", "image/webp"], ["jpeg", "image/jpeg"]]) {
+      const response = await fetch(client.files.imageUrl(file, { ...wish, format }));
+      assert.deepEqual([response.status, response.headers.get("Content-Type")], [200, type]);
+    }
+    await client.files.update(file.id, { visibility: "private" });
+    assert.equal((await fetch(client.files.imageUrl(file.key, wish))).status, 403);
+  });
+
   test("are at another address if the app says so", () => {
     const { client } = newClient({ imgUrl: "https://img.example.com/" });
     const address = client.files.imageUrl("a.png", { width: 1 });
