@@ -20,13 +20,13 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine, wrk
+from bench import machine, proc, wrk
 from bench.client import Client
 from bench.errors import BenchError
 from bench.peers import nginx, plain
 from bench.peers.bkend import Bkend
 from bench.process import Server
-from bench.report import Sheet
+from bench.report import BUSY_SHARE, Sheet
 from bench.store import RESULTS
 from bench.workloads import Traffic
 
@@ -67,6 +67,7 @@ def measure(seconds: int, rounds: int, root: Path, console: Console) -> list[str
                 file.write(piece)
     peer = Bkend()
     peer.prepare(root / "bkend")
+    elsewhere = proc.Elsewhere()
     with ExitStack() as stack:
         lanes = {"bkend": _own(peer, stack.enter_context(peer.start(root / "bkend")))}
         paths = {name: f"/{_name(name)}" for name in SIZES}
@@ -75,6 +76,7 @@ def measure(seconds: int, rounds: int, root: Path, console: Console) -> list[str
         if nginx.program() is not None:
             lanes[nginx.NAME] = Lane(stack.enter_context(nginx.start(root)), paths, {})
         figures = _figures(lanes, seconds, rounds, root, console)
+    busy = elsewhere.cores()
     sheets = [_gets(figures), _uploads(figures)]
     for sheet in sheets:
         table = Table(title=sheet.title, title_justify="left")
@@ -83,7 +85,7 @@ def measure(seconds: int, rounds: int, root: Path, console: Console) -> list[str
         for row in sheet.rows:
             table.add_row(*row)
         console.print(table)
-    return _markdown(sheets, seconds, rounds, root)
+    return _markdown(sheets, seconds, rounds, root, busy)
 
 
 def save(lines: list[str], slug: str) -> Path:
@@ -224,7 +226,7 @@ def _uploads(figures: Figures) -> Sheet:
     return Sheet("Uploads, one at a time", ("", "MB/s", "share"), rows)
 
 
-def _markdown(sheets: list[Sheet], seconds: int, rounds: int, root: Path) -> list[str]:
+def _markdown(sheets: list[Sheet], seconds: int, rounds: int, root: Path, busy: float) -> list[str]:
     found = machine.describe(root)
     beside = f"nginx {nginx.version()}" if nginx.program() else nginx.MISSING
     lines = [
@@ -234,6 +236,12 @@ def _markdown(sheets: list[Sheet], seconds: int, rounds: int, root: Path) -> lis
         f"the fastest round. {found.cpu}, {found.cores} cores, {found.filesystem}, fsync "
         f"{found.fsync_ms} ms. Client and servers share the cores. {beside}.",
     ]
+    if busy > BUSY_SHARE * found.cores:
+        lines += [
+            "",
+            f"Other programs used {busy:.1f} of {found.cores} cores during the rounds: the figures "
+            "are too low, and the ratios uncertain.",
+        ]
     for sheet in sheets:
         lines += [
             "",

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from bkend.store.documents import parse_time
 from tests.files.conftest import TEXT, Archive, code
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -180,6 +181,38 @@ async def test_a_picture_is_measured_unless_its_sides_are_given(archive: Archive
     )
     assert (given["width"], given["height"]) == (3, 4)
     assert "width" not in await archive.file()
+
+
+async def test_of_sides_what_is_not_given_is_measured(archive: Archive) -> None:
+    image = {"contentType": "image/png", "filename": "a.png"}
+    found = await archive.file(content=PNG, presigned=image, mimeType="image/png", width=7)
+    assert (found["width"], found["height"]) == (7, 32)
+
+
+@pytest.mark.parametrize(
+    ("change", "status_code"),
+    [
+        ({"originalName": "a/b"}, "file/invalid-name"),
+        ({"mimeType": "nope"}, "file/invalid-format"),
+        ({"size": -1}, "file/size-negative"),
+        ({}, "file/invalid-path"),
+    ],
+    ids=str,
+)
+async def test_what_is_wrong_with_a_body_comes_before_what_its_key_is(
+    archive: Archive, change: Any, status_code: str
+) -> None:
+    body = {"s3Key": "never/given", "originalName": "a", "mimeType": "a/b", "size": 1, **change}
+    assert await archive.refused("ada", "POST", "", body) == (400, status_code)
+
+
+async def test_the_end_of_a_public_address_is_advice_of_an_hour(archive: Archive) -> None:
+    archive.files.download_seconds = 60
+    for visibility, seconds in (("public", 3600), ("private", 60)):
+        file = await archive.file(visibility=visibility)
+        found = await archive.ok("ada", "POST", f"{file['id']}/download-url")
+        at = archive.api.clock.now_ms() // 1000 + seconds
+        assert parse_time(found["expiresAt"]) // 1000 == at
 
 
 async def test_metadata_is_merged_and_shares_are_replaced(archive: Archive) -> None:

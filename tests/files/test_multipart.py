@@ -9,6 +9,8 @@ import pytest
 
 from bkend.files.collections import UPLOADS
 from bkend.files.uploads import Limits
+from bkend.objects.interface import ObjectsMisconfigured, ObjectsUnavailable
+from bkend.objects.local import LocalObjects
 from bkend.store import Find
 from tests.files.conftest import TEXT, Archive, code
 
@@ -69,6 +71,32 @@ async def test_parts_in_any_order_become_one_file(archive: Archive) -> None:
     assert answer.content == b"abbbbc"
     root = archive.api.served.core.settings.data / "objects" / ".uploads"
     assert not any(made["uploadId"] in path.name for path in root.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (ObjectsUnavailable("down"), (500, "file/upload-init-failed")),
+        (ObjectsMisconfigured("no such bucket"), (500, "file/bucket-not-configured")),
+    ],
+    ids=["down", "refused"],
+)
+async def test_an_upload_that_cannot_begin_leaves_no_intent(
+    archive: Archive,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+    expected: tuple[int, str],
+) -> None:
+    async def fail(*_: Any, **__: Any) -> str:
+        raise failure
+
+    monkeypatch.setattr(LocalObjects, "begin_multipart", fail)
+    wanted = {"filename": "film.mp4", "contentType": "video/mp4", "fileSize": 100}
+    answer = await archive.call("ada", "POST", "multipart/init", wanted)
+    assert (answer.status_code, answer.json()["code"]) == expected
+    assert answer.json()["requestId"]
+    assert "bucket'" not in answer.text
+    assert await archive.api.store.count(UPLOADS) == 0
 
 
 async def test_part_numbers(archive: Archive) -> None:

@@ -339,6 +339,8 @@ async def test_imported_keys_are_found_by_their_environment(archive: Archive) ->
     shown = await archive.ok("ada", "GET", NOBODY)
     assert shown["url"] == "http://bkend.test/raw/photos/2019/a%20b%23%C3%BC.txt"
     assert (await archive.fetch(shown["url"])).content == TEXT
+    row = await archive.ok("secret", "GET", f"/v1/data/files/{NOBODY}")
+    assert row["url"].endswith("/raw/photos/2019/a%20b%23%C3%BC.txt")
     await core.objects.put(f"{key}x", parts(), limit=100)
     await archive.ok("ada", "DELETE", NOBODY)
     assert await core.objects.head(key) is None
