@@ -1,4 +1,4 @@
-"""The command line: `python -m bench`, and `growth`, `auth`, `crash`, `images`, `s3` after it."""
+"""The command line: `python -m bench`; `growth`, `auth`, `files`, `crash` … after it."""
 
 import signal
 import sys
@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import auth, crash, growth, images, postgresql, report, s3, store
+from bench import auth, crash, files, growth, images, postgresql, report, s3, store, tenants
 from bench.errors import BenchError
 from bench.results import FULL, QUICK, Plan
 from bench.run import PEERS, Run
 from bench.workloads import Workload
+from bkend.settings import Settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -148,6 +149,45 @@ def auth_command(
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from error
     saved = auth.save(lines, slug)
+    console.print(f"written to bench/results/{saved.name}", highlight=False)
+
+
+@app.command("files")
+def files_command(
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a round.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    slug: Annotated[str, typer.Option(help="Name of the result file.")] = "files",
+    directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
+) -> None:
+    """Measure public files beside nginx, and uploads."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root:
+            lines = files.measure(seconds, rounds, Path(root), console)
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    saved = files.save(lines, slug)
+    console.print(f"written to bench/results/{saved.name}", highlight=False)
+
+
+@app.command("tenants")
+def tenants_command(
+    projects: Annotated[int, typer.Option(min=1, help="Of three environments each.")] = (
+        tenants.PROJECTS
+    ),
+    slug: Annotated[str, typer.Option(help="Name of the result files.")] = "tenants",
+    directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
+) -> None:
+    """Weigh a server with many projects: all environments open, and the default limit."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root:
+            limits = [3 * projects + 1, Settings.model_fields["open_environments"].default]
+            outcome = tenants.measure(projects, limits, Path(root), console)
+    except BenchError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    tenants.show(outcome, console)
+    saved = tenants.save(outcome, slug)
     console.print(f"written to bench/results/{saved.name}", highlight=False)
 
 

@@ -69,6 +69,11 @@ class Server:
     ) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        """The process that was started."""
+        return self._process.pid
+
     def memory_mb(self) -> float:
         """Resident memory of the process and its descendants, in MB (10^6 bytes)."""
         return proc.resident_bytes(self._process.pid) / 1e6

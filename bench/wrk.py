@@ -19,11 +19,12 @@ _SCRIPT = Path(__file__).with_name("wrk.lua")
 
 @dataclass(frozen=True)
 class Round:
-    """One run of wrk: requests per second and latencies in milliseconds."""
+    """One run of wrk: requests per second, latencies in milliseconds, 10^6 bytes per second."""
 
     requests_per_second: float
     p50_ms: float
     p99_ms: float
+    megabytes_per_second: float = 0.0
 
 
 class Driver:
@@ -88,4 +89,5 @@ def _parse(output: str, errors: str) -> Round:
         requests_per_second=result["requests"] / result["microseconds"] * 1e6,
         p50_ms=result["p50"] / 1e3,
         p99_ms=result["p99"] / 1e3,
+        megabytes_per_second=result["bytes"] / result["microseconds"],
     )

@@ -101,6 +101,10 @@ class Bkend:
             batch_body=lambda bodies: f"[{','.join(bodies)}]",
         )
 
+    def secret_headers(self) -> dict[str, str]:
+        """What the server itself would send."""
+        return {"X-API-Key": self._keys.secret}
+
     def total(self, answer: dict[str, Any]) -> int:
         total: int = answer["pagination"]["total"]
         return total

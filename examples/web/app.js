@@ -1,10 +1,21 @@
 // A whole app on bkend: open index.html?api=http://127.0.0.1:8000&key=pk_… from any web server.
 const query = new URLSearchParams(location.search);
-const { createClient, BkendError } = await import(`${query.get("api")}/bkend.js`);
-
-const client = createClient({ key: query.get("key") });
-const posts = client.from("posts");
+const [api, key] = ["api", "key"].map((name) => query.get(name));
 const $ = (id) => document.getElementById(id);
+
+if (!api || !key) await stop("Open this page with ?api=http://127.0.0.1:8000&key=pk_…");
+const loading = import(`${api}/bkend.js`);
+const { createClient, BkendError } = await loading.catch(() => stop(`${api} cannot be reached.`));
+
+/** Nothing here works: says why, and lets the rest of the page wait for good. */
+function stop(why) {
+  $("error").textContent = why;
+  $("error").hidden = false;
+  return new Promise(() => {});
+}
+
+const client = createClient({ key });
+const posts = client.from("posts");
 
 /** Runs an action and shows what went wrong, if anything did. */
 async function attempt(action) {

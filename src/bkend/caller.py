@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from bkend.auth.identity import Identity
@@ -60,7 +60,20 @@ class Caller:
         return _SIGNED_IN.get(role) or Standing("user", signed_in=True, role=role)
 
 
-def managing(key: Key, account_id: str) -> Caller:
+def managing(
+    organization_id: str, project_id: str, environment_id: str, environment: str, account_id: str
+) -> Caller:
     """The management side: it may do what a secret key without scopes may, and creates records
     in the name of the tenant's account, which may be empty (40 §6.4)."""
-    return Caller(replace(key, type="secret", scopes=frozenset()), None, account_id)
+    key = Key(
+        id="",
+        type="secret",
+        organization_id=organization_id,
+        project_id=project_id,
+        environment_id=environment_id,
+        environment=environment,
+        scopes=frozenset(),
+        expires_at=None,
+        revoked=False,
+    )
+    return Caller(key, None, account_id)

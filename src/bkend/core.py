@@ -20,7 +20,7 @@ from bkend.auth.social import collections as social_collections
 from bkend.auth.social.asking import Asking
 from bkend.auth.social.outbound import Outbound
 from bkend.auth.social.service import Social
-from bkend.auth.social.states import StateSigner
+from bkend.auth.social.states import States, StateSigner
 from bkend.auth.tokens import Tokens
 from bkend.clock import Clock, SystemClock
 from bkend.environment import EnvironmentServices
@@ -28,6 +28,7 @@ from bkend.files import collections as file_collections
 from bkend.files.places import Places
 from bkend.files.service import Files
 from bkend.files.signing import FileSigner
+from bkend.files.strays import StrayUploads
 from bkend.ids import RecordIds
 from bkend.images.cache import ImageCache
 from bkend.images.service import Images
@@ -36,17 +37,32 @@ from bkend.mail.delivery import Delivery
 from bkend.mail.message import public_host
 from bkend.mail.service import Mail
 from bkend.mail.smtp_url import parse_smtp_url
+from bkend.manage import activity, invitations
+from bkend.manage.access_tokens import AccessTokens
+from bkend.manage.accounts import AccountNames
+from bkend.manage.activities import Activities
 from bkend.manage.control import MASTER_SECRETS, define_control
+from bkend.manage.environment_records import EnvironmentRecords
 from bkend.manage.environments import Environments, EnvironmentState
 from bkend.manage.fingerprint import MasterSecrets
 from bkend.manage.hierarchy import Hierarchy
+from bkend.manage.idempotency import Idempotency
+from bkend.manage.invitations import Invitations
 from bkend.manage.keys import Keys
+from bkend.manage.members import Members
+from bkend.manage.organizations import Organizations
 from bkend.manage.projects import Projects
+from bkend.manage.quotas import Quotas
+from bkend.manage.recording import RecordingStore
+from bkend.manage.relay import Relay
 from bkend.manage.rotation import SealedValues
+from bkend.manage.team import Team
 from bkend.objects import collections as object_collections
 from bkend.objects.interface import Objects
 from bkend.objects.opening import check_objects, close_objects, open_objects
 from bkend.objects.watched import WatchedObjects
+from bkend.provisioning import Provisioning
+from bkend.purging import Purging
 from bkend.query.row_filters import check_filter
 from bkend.records.service import Records
 from bkend.sealing import Sealer
@@ -56,8 +72,11 @@ from bkend.store import Database, Store
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
+from bkend.tenants import collections as tenant_collections
+from bkend.tenants.parts import SERVER, Parts
+from bkend.tenants.providers import Credentials
+from bkend.tenants.service import Tenants
 from bkend.users.service import Users
-from bkend.users.uploads import UploadSigner
 
 ENVIRONMENT_COLLECTIONS = (
     *auth_collections.COLLECTIONS,
@@ -68,6 +87,7 @@ ENVIRONMENT_COLLECTIONS = (
     *object_collections.COLLECTIONS,
     *table_models.COLLECTIONS,
     *file_collections.COLLECTIONS,
+    activity.COLLECTION,
 )
 
 SEALED_FIELDS = (*mfa_collections.SEALED, *social_collections.SEALED)
@@ -82,8 +102,21 @@ class Core:
     clock: Clock
     database: Database
     keys: Keys
+    accounts: AccountNames
+    members: Members
+    organizations: Organizations
+    team: Team
+    invitations: Invitations
+    access_tokens: AccessTokens
+    activities: Activities
+    idempotency: Idempotency
+    relay: Relay
+    tenants: Tenants
     hierarchy: Hierarchy
     projects: Projects
+    environment_records: EnvironmentRecords
+    provisioning: Provisioning
+    purging: Purging
     environments: Environments[EnvironmentServices]
     delivery: Delivery
     secrets: Rings
@@ -91,7 +124,6 @@ class Core:
     sealed: SealedValues
     states: StateSigner
     objects: Objects
-    uploads: UploadSigner
     file_signer: FileSigner
     places: Places
     images: Images
@@ -102,6 +134,11 @@ class Core:
         found = await self.environments.get(document["id"])
         assert found is not None
         return found.services
+
+    @property
+    def stray_uploads(self) -> StrayUploads:
+        """Uploads in parts that no environment knows of."""
+        return StrayUploads(self.objects, self.places, self.environments, self.clock)
 
     async def finish_rotation(self) -> None:
         """Forget replaced master secrets whose time is over, once nothing is sealed with them."""
@@ -128,6 +165,15 @@ async def open_database(settings: Settings, *, serving: bool) -> Database:
         direct_url=settings.database_direct_url,
     )
     return await PostgresDatabase.open(options, serving=serving)
+
+
+def _console_providers(settings: Settings) -> dict[str, Credentials]:
+    """The credentials of the providers that tenants may sign in with, those that are complete."""
+    given = {
+        "google": (settings.console_google_client_id, settings.console_google_client_secret),
+        "github": (settings.console_github_client_id, settings.console_github_client_secret),
+    }
+    return {name: Credentials(id, secret) for name, (id, secret) in given.items() if id and secret}
 
 
 @asynccontextmanager
@@ -166,7 +212,6 @@ async def open_core(
         states, asking = StateSigner(secrets), Asking(outbound, clock)
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
-        uploads = UploadSigner(secrets, clock)
         file_signer = FileSigner(secrets, clock)
 
         raw = settings.raw_url or f"{server_address(settings)}/raw"
@@ -179,6 +224,7 @@ async def open_core(
             ]
             if missing:
                 await store.define(*missing)
+            await relay.take(store)
             tables = Tables(store, clock)
             mail = Mail(store, state, clock, delivery)
             delivery.attach(mail.outbox)
@@ -196,7 +242,7 @@ async def open_core(
                 tables=tables,
                 design=Design(tables, store, check_filter),
                 records=Records(store, tables, clock, record_ids, raw),
-                users=Users(parts, objects, uploads),
+                users=Users(parts, objects, file_signer),
                 files=Files(
                     store,
                     clock,
@@ -208,24 +254,84 @@ async def open_core(
                 ),
             )
 
-        keys = Keys(database.control, clock)
+        control, relay = database.control, Relay(database.control)
+        keys, members, accounts = Keys(control, clock), Members(control), AccountNames(control)
+        quotas = Quotas(settings.max_projects, settings.max_environments, settings.max_origins)
+        environments = Environments(
+            database,
+            build,
+            limit=settings.open_environments,
+            wrap=lambda store: RecordingStore(store, clock, relay.take),
+            is_busy=delivery.is_busy,
+            closed=delivery.detach,
+        )
+        records, places = EnvironmentRecords(control, clock, keys, quotas), Places(control, clock)
+        provisioning = Provisioning(database, records, environments, objects, places, relay)
+        organizations = Organizations(control, members, accounts, clock)
+        server_mail = Mail(control, SERVER, clock, delivery)
+        base = server_address(settings)
+        delivery.attach(server_mail.outbox)
+        invited = Invitations(control, accounts, sealer, server_mail, base, clock)
+        own = Parts.on(
+            database.control,
+            clock,
+            hasher,
+            sealer,
+            server_mail,
+            base,
+            settings.signup,
+            invited.awaits,
+        )
         yield Core(
             settings=settings,
             clock=clock,
             database=database,
             keys=keys,
+            accounts=accounts,
+            members=members,
+            organizations=organizations,
+            team=Team(control, accounts, clock),
+            invitations=invited,
+            access_tokens=AccessTokens(control, keys, accounts, clock),
+            activities=Activities(control, clock, settings.activity_days),
+            idempotency=Idempotency(control, sealer, clock),
+            relay=relay,
+            tenants=Tenants.on(
+                own,
+                control,
+                clock,
+                keys,
+                members,
+                server_mail,
+                States(
+                    AuthParts.on(control, clock, SERVER, tokens, hasher, sealer, server_mail, base),
+                    states,
+                ),
+                asking,
+                _console_providers(settings),
+                invited.waiting_for,
+            ),
             hierarchy=Hierarchy(database.control, keys, clock),
-            projects=Projects(database.control, clock),
-            environments=Environments(database, build),
+            projects=Projects(control, clock, keys, quotas),
+            environment_records=records,
+            provisioning=provisioning,
+            purging=Purging(
+                control, records, provisioning, organizations, clock, settings.trash_days
+            ),
+            environments=environments,
             delivery=delivery,
             secrets=secrets,
             master_secrets=master_secrets,
-            sealed=SealedValues(database, sealer, SEALED_FIELDS),
+            sealed=SealedValues(
+                database,
+                sealer,
+                SEALED_FIELDS,
+                (*tenant_collections.SEALED, *invitations.SEALED),
+            ),
             states=states,
             objects=objects,
-            uploads=uploads,
             file_signer=file_signer,
-            places=Places(database.control, clock),
+            places=places,
             images=images,
         )
     finally:

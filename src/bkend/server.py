@@ -7,8 +7,10 @@ import gc
 import signal
 import socket
 import sys
+from collections.abc import Coroutine
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import Any
 
 import structlog
 import uvloop
@@ -17,6 +19,8 @@ from granian.server.embed import Server
 
 from bkend.app import build_app
 from bkend.core import Core, open_core
+from bkend.environment import EnvironmentServices
+from bkend.http.application import Application
 from bkend.http.scheduling import answer_at_once
 from bkend.logs import configure_logs
 from bkend.manage.hierarchy import Bootstrap
@@ -29,6 +33,7 @@ log = structlog.get_logger("bkend")
 _BACKLOG = 1024
 _HOUSEKEEPING_SECONDS = 3600
 _FIRST_HOUSEKEEPING_SECONDS = 1
+_LOADING_AFTER_SECONDS = 0.1
 
 
 class AddressInUse(Exception):
@@ -62,7 +67,9 @@ async def _prepare(settings: Settings) -> None:
 async def _greet(core: Core) -> None:
     known = await core.keys.list()
     made = await core.hierarchy.bootstrap()
-    _announce(core, made, first=not known)
+    setup = core.tenants.setup
+    token = await setup.new_token() if await setup.required() else None
+    _announce(core, made, first=not known, setup_token=token)
 
 
 async def _serve(settings: Settings, address: str, parent: Connection | None = None) -> None:
@@ -89,38 +96,60 @@ async def _serve(settings: Settings, address: str, parent: Connection | None = N
         gc.collect()
         gc.freeze()
         log.info("serving", host=settings.host, port=settings.port)
+        loading = asyncio.create_task(_load_the_rest(app))
         housekeeping = asyncio.create_task(_keep_house(core))
         core.delivery.start(core.environments.open_all)
         await server.serve()
+        loading.cancel()
         housekeeping.cancel()
         await app.finish()
         await core.delivery.stop()
         log.info("stopped")
 
 
+async def _load_the_rest(app: Application) -> None:
+    """Once the port is open, load the endpoints that are not needed for the first answers."""
+    await asyncio.sleep(_LOADING_AFTER_SECONDS)
+    await app.prepare()
+    gc.collect()
+    gc.freeze()
+
+
 async def _keep_house(core: Core) -> None:
     """Soon after the start, and then now and then, remove what time has ended; a failure is logged
     and tried again later."""
+
+    async def sweep(services: EnvironmentServices) -> None:
+        await _attempt(services.auth.sweep())
+        await _attempt(services.links.sweep())
+        await _attempt(services.users.sweep())
+        await _attempt(services.files.sweep())
+        await _attempt(services.mail.outbox.sweep())
+        await _attempt(services.mail.outbox.trim())
+
     await asyncio.sleep(_FIRST_HOUSEKEEPING_SECONDS)
     while True:
+        await _attempt(core.purging.finish())
+        await _attempt(core.environments.each(sweep))  # what nobody calls has deleted users too
+        for work in (core.tenants, core.activities, core.access_tokens, core.idempotency):
+            await _attempt(work.sweep())
+        await core.images.sweep()
         try:
-            await core.environments.open_all()  # what nobody calls has deleted users too
+            await core.stray_uploads.sweep()
         except StoreError as error:
             log.warning("housekeeping failed", reason=str(error))
-        for services in core.environments.opened():
-            try:
-                await services.auth.sweep()
-                await services.links.sweep()
-                await services.users.sweep()
-                await services.files.sweep()
-            except StoreError as error:
-                log.warning("housekeeping failed", reason=str(error))
-        await core.images.sweep()
         try:
             await core.finish_rotation()
         except (StoreError, OSError) as error:
             log.warning("old master secrets are kept for now", reason=str(error))
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+
+
+async def _attempt(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except StoreError as error:
+        log.warning("housekeeping failed", reason=str(error))
 
 
 def _listening_address(settings: Settings) -> str:
@@ -142,7 +171,18 @@ def _listening_address(settings: Settings) -> str:
     return str(address[0])
 
 
-def _announce(core: Core, made: Bootstrap, *, first: bool) -> None:
+def _console(base: str, setup_token: str | None) -> list[str]:
+    """Where the console is; while nobody has an account, the link that makes the first one."""
+    lines = [f"  Console          {base}/console/"]
+    if setup_token is not None:
+        lines += [
+            f"  Set up           {base}/console/setup?token={setup_token}",
+            "                   (for the first account; good until the next start)",
+        ]
+    return lines
+
+
+def _announce(core: Core, made: Bootstrap, *, first: bool, setup_token: str | None) -> None:
     """What a person needs next, on stdout."""
     settings = core.settings
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
@@ -151,7 +191,7 @@ def _announce(core: Core, made: Bootstrap, *, first: bool) -> None:
     lines = [
         "",
         f"  API base         {base}",
-        f"  Console          {base}/console/",
+        *_console(base, setup_token),
         f"  Guide            {base}/docs/guides/integrate",
         f"  Publishable key  {made.publishable_key}",
     ]

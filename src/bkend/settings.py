@@ -30,7 +30,14 @@ from bkend.objects.s3_url import S3Address, mask_s3_url
 
 PREFIX = "BKEND_"
 FILE = "bkend.toml"
-SECRETS = frozenset({"secret", "secret_previous"})
+SECRETS = frozenset(
+    {
+        "secret",
+        "secret_previous",
+        "console_google_client_secret",
+        "console_github_client_secret",
+    }
+)
 """Settings whose value is never shown."""
 DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
 """Settings that may hold a password."""
@@ -49,6 +56,12 @@ _RANGES = {
     "database_pool": " from 1 to 1000",
     "record_cache_mb": " from 0 to 100000",
     "download_url_seconds": " from 60 to 86400",
+    "open_environments": " from 1 to 100000",
+    "trash_days": " from 0 to 3650",
+    "activity_days": " from 1 to 3650",
+    "max_projects": " from 1 to 1000000",
+    "max_environments": " from 1 to 1000000",
+    "max_origins": " from 1 to 1000",
     "image_cache_mb": " from 0 to 1000000",
     "image_workers": " from 1 to 64",
 }
@@ -88,6 +101,18 @@ class Settings(BaseSettings):
     download_url_seconds: int = Field(default=3600, ge=60, le=86_400)
     workers: int = Field(default=1, ge=1, le=256)
     trusted_proxies: str = ""
+    open_environments: int = Field(default=128, ge=1, le=100_000)
+    trash_days: int = Field(default=7, ge=0, le=3650)
+    activity_days: int = Field(default=365, ge=1, le=3650)
+    max_projects: int | None = Field(default=None, ge=1, le=1_000_000)
+    max_environments: int | None = Field(default=None, ge=1, le=1_000_000)
+    max_origins: int = Field(default=20, ge=1, le=1000)
+    console_google_client_id: str | None = None
+    console_google_client_secret: str | None = Field(default=None, repr=False)
+    console_github_client_id: str | None = None
+    console_github_client_secret: str | None = Field(default=None, repr=False)
+    signup: Literal["closed", "invite", "open"] = "invite"
+    setup_token_required: Literal["off", "on"] = "off"  # noqa: S105  a switch
 
     @property
     def is_embedded(self) -> bool:
@@ -117,6 +142,11 @@ class Settings(BaseSettings):
         if isinstance(value, bool):
             raise ValueError("is true or false where a text or number is needed")
         return value
+
+    @field_validator("setup_token_required", mode="before")
+    @classmethod
+    def _switch(cls, value: Any) -> Any:
+        return {"0": "off", "1": "on", 0: "off", 1: "on"}.get(value, value)
 
     @field_validator("data", mode="before")
     @classmethod

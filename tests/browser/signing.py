@@ -2,63 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
+from tests.browser.sites import example_site
 from tests.servers import RunningServer
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "sign-in"
 PASSWORD = "correct horse"
 
 
-@contextmanager
-def sign_in_site(server: RunningServer) -> Iterator[str]:
+def sign_in_site(server: RunningServer) -> AbstractContextManager[str]:
     """The address of the sample page, set up for a server, on an origin of its own."""
-    providers = {"acme": "Acme"}
-    values = {"API": server.url, "KEY": server.key, "PROVIDERS": providers}
-    config = "".join(f"export const {n} = {json.dumps(value)};\n" for n, value in values.items())
-    policy = documented_policy().replace("https://api.example.com", server.url)
-    policy = policy.replace("img-src ", f"img-src {server.url} ")  # for want of https
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path != "/config.js":
-                super().do_GET()
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "text/javascript")
-            self.end_headers()
-            self.wfile.write(config.encode())
-
-        def end_headers(self) -> None:
-            self.send_header("Content-Security-Policy", policy)
-            super().end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    handler = functools.partial(Handler, directory=str(EXAMPLE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
-        thread = threading.Thread(target=served.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://localhost:{served.server_address[1]}/index.html"
-        served.shutdown()
-        thread.join()
-
-
-def documented_policy() -> str:
-    """The policy that the guide recommends for the page."""
-    guide = (Path(__file__).parents[2] / "docs" / "guides" / "sign-in-page.md").read_text()
-    return guide.split("```text\n")[1].split("\n```")[0]
+    config = {"API": server.url, "KEY": server.key, "PROVIDERS": {"acme": "Acme"}}
+    return example_site("sign-in", config)
 
 
 def mailed_link(server: RunningServer, to: str, template: str) -> str:

@@ -27,6 +27,7 @@ ON_DATA = [
     ("secrets", "rotate"),
     ("secrets", "accept-loss", "--yes"),
     ("apply", "bkend.yaml"),
+    ("doctor",),
 ]
 
 WRONG_USAGE: list[tuple[tuple[str, ...], str]] = [
@@ -42,6 +43,7 @@ WRONG_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("keys", "create", "--name", "x"), "--type"),
     (("secrets", "rotate", "--grace", "soon"), "--grace"),
     (("init", "extra"), "extra"),
+    (("doctor", "--fix"), "--storage"),
 ]
 
 
@@ -68,7 +70,11 @@ def test_these_are_the_commands() -> None:
         "secrets accept-loss",
         "auth providers",
         "auth settings",
+        "admin create",
+        "login",
+        "logout",
         "outbox",
+        "doctor",
         "config",
         "version",
     }
@@ -84,7 +90,11 @@ def test_help_has_an_example_and_explains_every_option(
         assert option.help, option.name
 
 
-@pytest.mark.parametrize("path", [path for path in COMMANDS if path != ("version",)])
+ELSEWHERE = {("version",), ("login",), ("logout",)}
+"""What has nothing to do with a data directory."""
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path not in ELSEWHERE])
 def test_every_command_takes_the_data_directory(path: tuple[str, ...]) -> None:
     assert any("--data" in option.opts for option in COMMANDS[path].params)
 

@@ -10,5 +10,8 @@ import "./parts/account.mjs";
 import "./parts/links.mjs";
 import "./parts/providers.mjs";
 import "./parts/users.mjs";
+import "./parts/files.mjs";
+import "./parts/uploads.mjs";
+import "./parts/progress.mjs";
 import "./parts/refresh.mjs";
 import "./parts/storage.mjs";

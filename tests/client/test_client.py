@@ -37,11 +37,30 @@ def test_the_client_passes_its_tests_in_node(node_environment: dict[str, str]) -
         env={**clean_environment(), **node_environment},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
     assert "# pass 0" not in done.stdout
+
+
+def test_the_served_module_knows_where_images_are(start_server: StartServer) -> None:
+    server = start_server(tables=None, BKEND_IMG_URL="https://img.example.com")
+    use = f"""
+        const text = await (await fetch("{server.url}/bkend.js")).text();
+        const code = Buffer.from(text).toString("base64");
+        const {{ createClient }} = await import(`data:text/javascript;base64,${{code}}`);
+        const other = createClient({{ key: "pk_x", baseUrl: "http://other.example" }});
+        const clients = [createClient({{ key: "pk_x" }}), other];
+        console.log(clients.map(({{ files }}) => files.imageUrl("a.png")).join(" "));
+    """
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", use], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == [
+        "https://img.example.com/a.png",
+        "http://other.example/img/a.png",
+    ]
 
 
 def test_the_declarations_compile_and_name_what_the_module_exports() -> None:
@@ -56,4 +75,4 @@ def test_the_declarations_compile_and_name_what_the_module_exports() -> None:
     assert exported
     assert [name for name in exported if f"function {name}" not in declared] == []
     assert "class BkendError" in declared
-    assert os.path.getsize(client / "bkend.js") < 32 * 1024
+    assert os.path.getsize(client / "bkend.js") < 48 * 1024

@@ -20,7 +20,10 @@ from bkend.settings import Settings
 SOURCE = Path(bkend.__file__).parent
 ROOT = docs_directory().parent
 REFERENCE = docs_directory() / "reference"
-CODE = re.compile(r"(auth|data|common|user|file|table|environment)/[a-z-]+")
+CODE = re.compile(
+    r"(account|auth|common|cors|data|device|environment|file|invitation|member|organization|project"
+    r"|setup|table|token|user)/[a-z-]+"
+)
 
 
 def codes_of_the_source() -> dict[str, str]:

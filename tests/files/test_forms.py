@@ -1,4 +1,5 @@
-"""Uploads as a form (30 §5.10), read as they come and bounded in everything but the file."""
+"""Uploads as a form (30 §5.10), read as they come and bounded in everything but the file
+(attack 38: endless fields, big texts, disks that fill up)."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -41,6 +42,7 @@ async def test_an_upload_address_ends_after_fifteen_minutes(archive: Archive) ->
 
 
 async def test_a_signature_allows_one_thing_only(archive: Archive) -> None:
+    """Another method, key, end, size, part, upload, or a word more or less: refused."""
     made = await archive.presign(fileSize=100)
     other = await archive.presign(fileSize=100)
     larger = await archive.presign(fileSize=1000)
@@ -181,6 +183,7 @@ async def test_a_range(archive: Archive, header: str, wanted: bytes) -> None:
 
 
 async def test_several_ranges_and_those_that_are_too_much(archive: Archive) -> None:
+    """Attack 37: many, overlapping, endless or malformed ranges cost no more than the file."""
     file = await archive.file(visibility="public")
     answer = await archive.shown(file["key"], Range="bytes=0-2,40-")
     assert answer.status_code == 206
@@ -292,6 +295,7 @@ async def test_a_browser_of_any_origin_may_put(archive: Archive) -> None:
 
 
 async def test_paths_never_lead_to_another_object(archive: Archive) -> None:
+    """Attack 36: dots, encoded slashes, NUL, absolute names."""
     file = await archive.file()
     key, public = file["key"], (await archive.file(visibility="public"))["key"]
     folder = key.rpartition("/")[0]
@@ -381,3 +385,55 @@ async def test_a_disk_that_is_full_refuses_and_keeps_nothing(
     monkeypatch.undo()
     assert (await archive.api.store.find(Find(UPLOADS))).total == 1
     assert (await archive.put(made["url"], TEXT)).status_code == 200
+
+
+async def test_a_disk_that_fills_up_midway_keeps_what_was_there(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await archive.upload(visibility="public")
+    folder = archive.api.served.core.settings.data / "objects" / ".tmp"
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bkend.objects.local.os.fsync", full)
+        answer = await archive.put(made["url"], b"other")
+        assert (answer.status_code, answer.json()["code"]) == (503, "common/unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "No space" not in answer.text
+    assert list(folder.iterdir()) == []
+    assert (await archive.shown(made["key"])).content == TEXT
+
+
+async def test_only_the_room_that_is_needed_is_asked_of_the_disk(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address without a size takes up to 100 MiB; a small file needs less than that."""
+
+    class Nearly:
+        free = 64 * 1024 * 1024 + 1000
+
+    monkeypatch.setattr("bkend.objects.local.shutil.disk_usage", lambda _: Nearly)
+    made = await archive.presign()
+    assert (await archive.put(made["url"], b"x" * 1001)).status_code == 503
+    assert (await archive.put(made["url"], b"x" * 1000)).status_code == 200
+
+
+async def test_a_list_of_origins_does_not_narrow_the_addresses_of_bytes(archive: Archive) -> None:
+    """Their address is the permission (00 §11); the list holds for `/v1`."""
+    await archive.set(allowedOrigins=["https://app.example"])
+    try:
+        file = await archive.file(visibility="public")
+        made = await archive.presign()
+        other = {"Origin": "https://other.example"}
+        assert (await archive.shown(file["key"], **other)).headers[ORIGIN] == "*"
+        assert (await archive.put(made["url"], TEXT, **other)).headers[ORIGIN] == "*"
+        refused = await archive.http.get("/v1/files", headers=other)
+        assert ORIGIN not in refused.headers
+    finally:
+        await archive.set(allowedOrigins=None)
+
+
+ORIGIN = "access-control-allow-origin"

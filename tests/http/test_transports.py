@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -55,6 +56,7 @@ class Protocol:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     sends: int = 0
+    reading: Thread | None = None
 
     async def __call__(self) -> bytes:
         return b"".join([part async for part in self])
@@ -82,6 +84,16 @@ class Protocol:
     async def send_bytes(self, data: bytes) -> None:
         self.sends += 1
         self.body += data
+
+    def response_file(self, status: int, headers: list[tuple[str, str]], path: str) -> None:
+        """Read it elsewhere, as granian does: it may be a pipe."""
+        self.response_bytes(status, headers, b"")
+        self.reading = Thread(target=self._read, args=(path,))
+        self.reading.start()
+
+    def _read(self, path: str) -> None:
+        with open(path, "rb") as file:
+            self.body = file.read()
 
 
 @dataclass
@@ -114,9 +126,20 @@ async def opened(tmp_path: Path) -> AsyncIterator[InProcess]:
     async def fail(request: Request) -> Response:
         return StreamingResponse(failing())
 
+    async def short(request: Request) -> Response:
+        return StreamingResponse(parts(), headers={"Content-Length": "3"})
+
+    async def nothing() -> AsyncIterator[bytes]:
+        for part in list[bytes]():
+            yield part
+
+    async def send_nothing(request: Request) -> Response:
+        return StreamingResponse(nothing(), headers={"X-Name": "2"})
+
     async with in_process(tmp_path / "data", log_level="error") as opened:
-        fixed: Any = opened.app._fixed
+        fixed: Any = await opened.app._fixed.loaded()
         fixed.router.routes += [Route("/stream", stream), Route("/failing", fail)]
+        fixed.router.routes += [Route("/short", short), Route("/nothing", send_nothing)]
         yield opened
 
 
@@ -132,6 +155,8 @@ async def call(
     key = ("x-api-key", opened.made.secret_key or "")
     scope = Scope(method, path, Headers(key, *headers), **more)
     await asyncio.wait_for(opened.app.__rsgi__(scope, protocol), 10)
+    if protocol.reading is not None:
+        await asyncio.to_thread(protocol.reading.join, 10)
     assert scope.headers.looks < ENDLESS, "the request was asked for its body without end"
     return protocol
 
@@ -174,11 +199,21 @@ async def test_client_that_goes_away_is_no_fault(
 
 async def test_stream_goes_out_as_it_comes(opened: InProcess) -> None:
     answer = await call(opened, "GET", "/stream", Protocol())
-    assert (answer.status, answer.body, answer.sends) == (200, b"abc", 3)
+    assert (answer.status, answer.body) == (200, b"abc")
     assert answer.headers["x-name"] == "1"
     assert answer.headers["x-request-id"]
     plain = await opened.call("GET", "/stream")
     assert (plain.status, plain.body) == (200, b"abc")
+
+
+async def test_a_short_stream_needs_no_pipe(opened: InProcess) -> None:
+    answer = await call(opened, "GET", "/short", Protocol())
+    assert (answer.status, answer.body, answer.sends) == (200, b"abc", 3)
+
+
+async def test_a_stream_of_nothing_is_an_empty_answer(opened: InProcess) -> None:
+    answer = await call(opened, "GET", "/nothing", Protocol())
+    assert (answer.status, answer.body, answer.headers["x-name"]) == (200, b"", "2")
 
 
 async def test_head_of_a_stream_has_no_body(opened: InProcess) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -112,3 +113,24 @@ async def test_a_part_that_is_gone_or_changed_completes_nothing(objects: Objects
     with pytest.raises(UnknownUpload):
         await objects.complete_multipart("k", id, [first, second])
     assert await objects.head("k") is None
+
+
+async def test_uploads_under_way_are_told(objects: Objects) -> None:
+    assert [upload async for upload in objects.uploads()] == []
+    before = time.time() * 1000 - 2000
+    keys = {await objects.begin_multipart(key): key for key in ("a/ü k", "b")}
+    for id, key in keys.items():
+        await put_part(objects, key, id, 1, b"x")
+    found = {upload.upload_id: upload async for upload in objects.uploads()}
+    assert {id: upload.key for id, upload in found.items()} == keys
+    for upload in found.values():
+        assert before < upload.begun_at < time.time() * 1000 + 2000
+    done, left = keys
+    assert await objects.abort_multipart(keys[done], done)
+    assert [upload.upload_id async for upload in objects.uploads()] == [left]
+
+
+async def test_a_store_that_works_says_so_and_keeps_nothing(objects: Objects) -> None:
+    await objects.check()
+    assert await keys(objects) == []
+    assert [upload async for upload in objects.uploads()] == []

@@ -322,6 +322,90 @@ FILES = [
     ],
 ]
 
+_MANAGE = "/manage/v1"
+TENANTS = [
+    # the doors, open to everybody: a body that says nothing gets nobody in
+    _entry("GET", f"{_MANAGE}/setup", f"{_MANAGE}/setup", "200"),
+    *[
+        _entry("POST", f"{_MANAGE}{path}", f"{_MANAGE}{path}", "400", {})
+        for path in (
+            "/setup",
+            "/session/signup",
+            "/session/login",
+            "/session/magic-link",
+            "/session/magic-link/confirm",
+            "/session/password/forgot",
+            "/session/password/reset",
+            "/session/verify-email",
+            "/device/token",
+        )
+    ],
+    # what is one's own: nobody here has signed in to the console
+    *[
+        _entry(method, f"{_MANAGE}{path}", f"{_MANAGE}{path}", "401", {})
+        for method, path in (
+            ("GET", "/session"),
+            ("DELETE", "/session"),
+            ("POST", "/session/verify-email/resend"),
+            ("GET", "/account"),
+            ("PATCH", "/account"),
+            ("DELETE", "/account"),
+            ("PUT", "/account/password"),
+            ("POST", "/account/mfa"),
+            ("POST", "/account/mfa/confirm"),
+            ("DELETE", "/account/mfa"),
+            ("GET", "/account/sessions"),
+            ("DELETE", "/account/sessions"),
+            ("GET", "/account/tokens"),
+            ("POST", "/account/tokens"),
+            ("GET", "/notifications"),
+            ("POST", "/notifications/read"),
+            ("GET", "/system/outbox"),
+            ("DELETE", "/system/outbox"),
+        )
+    ],
+    *[
+        _entry(method, f"{_MANAGE}{path}/{{{name}}}", f"{_MANAGE}{path}/x", "401", {})
+        for method, path, name in (
+            ("DELETE", "/account/sessions", "id"),
+            ("GET", "/system/outbox", "id"),
+            ("DELETE", "/account/tokens", "id"),
+            ("GET", "/device", "code"),
+            ("POST", "/device", "code"),
+            ("DELETE", "/device", "code"),
+        )
+    ],
+    _entry(
+        "GET",
+        f"{_MANAGE}/session/oauth/{{provider}}",
+        f"{_MANAGE}/session/oauth/google",
+        "400",
+    ),
+    _entry(
+        "GET",
+        f"{_MANAGE}/session/oauth/{{provider}}/callback",
+        f"{_MANAGE}/session/oauth/google/callback",
+        "303",
+    ),
+    _entry("POST", f"{_MANAGE}/device/authorize", f"{_MANAGE}/device/authorize", "201", {}),
+    *[
+        _entry(method, f"/console/{word}", f"/console/{word}", status)
+        for word, status in (("setup", "200"), ("login", "200"), ("device", "303"))
+        for method in ("GET", "HEAD")
+    ],
+]
+"""What `tests/tenants` asks in full."""
+LINKS += [
+    _entry(method, f"/console/{word}", f"/console/{word}", "400", {})
+    for word in ("magic", "reset", "verify")
+    for method in ("GET", "HEAD", "POST")
+]
+LINKS += [
+    _entry("POST", "/console/setup", "/console/setup", "400", {}),
+    _entry("POST", "/console/login", "/console/login", "400", {}),
+]
+TENANTS.append(_entry("POST", "/console/device", "/console/device", "303", {}))
+
 _PROJECT = "/manage/v1/projects/{project}"
 _TABLES = f"{_PROJECT}/environments/{{env}}/tables"
 _TABLE = f"{_TABLES}/{{table}}"
@@ -330,9 +414,48 @@ _MANAGED_USERS = f"{_PROJECT}/environments/{{env}}/users"
 _TEMPLATES = f"{_PROJECT}/environments/{{env}}/email-templates"
 _OUTBOX = f"{_PROJECT}/environments/{{env}}/outbox"
 _MANAGED_FILES = f"{_PROJECT}/environments/{{env}}/files"
+_ORGANIZATIONS = "/manage/v1/organizations"
+_ORGANIZATION = f"{_ORGANIZATIONS}/{{org}}"
+_ENVIRONMENTS = f"{_PROJECT}/environments"
+_KEYS = f"{_ENVIRONMENTS}/{{env}}/api-keys"
 _MANAGED = [
+    ("GET", _ORGANIZATIONS),
+    ("POST", _ORGANIZATIONS),
+    *[(method, _ORGANIZATION) for method in ("GET", "PATCH", "DELETE")],
+    *[
+        ("GET", f"{_ORGANIZATION}/{word}")
+        for word in ("stats", "activities", "login-events", "access-tokens", "access-tokens/{id}")
+    ],
+    ("POST", f"{_ORGANIZATION}/transfer"),
+    ("POST", f"{_ORGANIZATION}/leave"),
+    ("GET", f"{_ORGANIZATION}/members"),
+    *[(method, f"{_ORGANIZATION}/members/{{id}}") for method in ("GET", "PATCH", "DELETE")],
+    ("GET", f"{_ORGANIZATION}/invitations"),
+    ("POST", f"{_ORGANIZATION}/invitations"),
+    *[(method, f"{_ORGANIZATION}/invitations/{{id}}") for method in ("GET", "DELETE")],
+    ("POST", f"{_ORGANIZATION}/invitations/{{id}}/resend"),
+    ("POST", "/manage/v1/invitations/{token}/accept"),
+    ("POST", "/manage/v1/invitations/{token}/decline"),
+    ("GET", "/manage/v1/projects"),
+    ("POST", "/manage/v1/projects"),
     ("GET", _PROJECT),
     ("PATCH", _PROJECT),
+    ("DELETE", _PROJECT),
+    ("GET", f"{_PROJECT}/stats"),
+    ("GET", f"{_PROJECT}/activities"),
+    ("GET", f"{_PROJECT}/cors"),
+    ("PUT", f"{_PROJECT}/cors"),
+    ("POST", f"{_PROJECT}/cors/origins"),
+    ("DELETE", f"{_PROJECT}/cors/origins"),
+    ("GET", _ENVIRONMENTS),
+    ("POST", _ENVIRONMENTS),
+    ("GET", f"{_ENVIRONMENTS}/{{env}}"),
+    ("DELETE", f"{_ENVIRONMENTS}/{{env}}"),
+    ("POST", f"{_ENVIRONMENTS}/{{env}}/retry"),
+    ("POST", f"{_ENVIRONMENTS}/{{env}}/copy-to/{{target}}"),
+    ("GET", _KEYS),
+    ("POST", _KEYS),
+    *[(method, f"{_KEYS}/{{id}}") for method in ("GET", "PATCH", "DELETE")],
     ("GET", _TABLES),
     ("POST", _TABLES),
     ("GET", _TABLE),
@@ -392,6 +515,9 @@ _MANAGED = [
     ("POST", f"{_MANAGED_FILES}/{{id}}/download-url"),
 ]
 _NAMED = {
+    "org": "default",
+    "token": "t",
+    "target": "dev",
     "provider": "google",
     "project": "app",
     "env": "dev",
@@ -404,6 +530,11 @@ MANAGED = [_entry(method, route, route.format(**_NAMED), "401", {}) for method, 
 """None of these callers manages anything; who does is asked in `tests/http/manage`."""
 MANAGED.append(_entry("GET", "/manage/v1/openapi.json", "/manage/v1/openapi.json", "200"))
 
-MATRIX = [*DATA, *FIXED, *INVITATIONS, *LINKS, *USERS, *FILES, *MANAGED]
+MANAGED.append(
+    _entry("GET", "/manage/v1/invitations/{token}", "/manage/v1/invitations/none", "404")
+)
+"""What the holder of a link may see: public, and nothing for who has none."""
+
+MATRIX = [*DATA, *FIXED, *INVITATIONS, *LINKS, *USERS, *FILES, *TENANTS, *MANAGED]
 NOT_ROUTES = {f"{_AUTH}/{{unknown}}", "/v1/{unknown}"}
 """Templates of this file only: paths that no route serves."""

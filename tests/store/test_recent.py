@@ -8,7 +8,10 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bkend.store import (
     Collection,
@@ -169,3 +172,85 @@ def test_forgetting_reaches_both_generations() -> None:
             recent.forget("c", ids)
             assert recent.get("c", "a") is None, (ids, generation)
             assert recent.get("d", "a") is not None
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(0, 30)), max_size=300))
+def test_what_is_counted_is_what_is_held(steps: list[tuple[int, int, int]]) -> None:
+    budget = RecentBudget(8 * KB)
+    members = [RecentDocuments(budget), RecentDocuments(budget)]
+    for kind, which, number in steps:
+        member, id = members[which], f"n{number}"
+        if kind <= 2:
+            member.put("c", id, b"x" * (number * 50))
+            assert number * 50 > 4 * KB or member.get("c", id) == b"x" * (number * 50)
+        elif kind == 3:
+            member.get("c", id)
+        elif kind == 4:
+            member.forget("c", [id] if number else None)
+        else:
+            member.clear()
+        held = [
+            body
+            for one in members
+            for generation in (one._young, one._old)
+            for documents in generation.values()
+            for body in documents.values()
+        ]
+        assert budget._held == sum(len(body) + 200 for body in held) <= 8 * KB
+
+
+# -- reading ahead -----------------------------------------------------------------------------
+
+
+async def test_documents_with_the_next_ids_come_along(store: SqliteStore) -> None:
+    ids = [f"d{number:02}" for number in range(40)]
+    await store.commit([insert(id, {"v": id}) for id in ids])
+    assert store.at_once(THINGS, "d10") is not None
+    kept = [id for id in ids if store._recent.get(THINGS, id) is not None]
+    assert kept == ids[10:26]
+    for id in kept:
+        assert f'"v":"{id}"'.encode() in (store.at_once(THINGS, id) or b"")
+
+
+async def test_what_came_along_is_seen_to_change(store: SqliteStore) -> None:
+    await store.commit([insert(id, {"v": 1}) for id in "abc"])
+    assert store.at_once(THINGS, "a") is not None
+    await store.commit([Update(THINGS, "b", set={"v": 2}), Delete(THINGS, "c")])
+    assert b'"v":2' in (store.at_once(THINGS, "b") or b"")
+    assert store.at_once(THINGS, "c") is None
+
+
+async def test_an_id_between_others_brings_nothing(store: SqliteStore) -> None:
+    await store.commit([insert(id, {"v": 1}) for id in "ac"])
+    assert store.at_once(THINGS, "b") is None
+    assert store.at_once(THINGS, "z") is None
+    assert store.at_once(THINGS, "a\ud800") is None
+
+
+@pytest.mark.parametrize("id", ["a\x1eb", "a\x1fb", 'a","b', "a\\", "ä"])
+async def test_ids_may_hold_anything(store: SqliteStore, id: str) -> None:
+    await store.commit([insert(id, {"text": "\x1e\x1f\x00"}), insert("z", {"v": "z"})])
+    body = store.at_once(THINGS, id) or b""
+    assert orjson.loads(body)["text"] == "\x1e\x1f\x00"
+    assert orjson.loads(store.at_once(THINGS, "z") or b"")["v"] == "z"
+
+
+async def test_large_documents_come_only_when_asked_for(store: SqliteStore) -> None:
+    await store.commit([insert(id, {"text": "x" * 5 * KB}) for id in "abc"])
+    assert len(store.at_once(THINGS, "b") or b"") > 5 * KB
+    assert store._recent.get(THINGS, "c") is None
+    assert len(store.at_once(THINGS, "c") or b"") > 5 * KB
+
+
+async def test_without_room_each_comes_alone(directory: Path) -> None:
+    database = await SqliteDatabase.open(directory, serving=True, recent_bytes=20 * KB)
+    store = await database.environment("one")
+    await store.define(Collection(THINGS))
+    ids = [f"d{number:02}" for number in range(60)]
+    await store.commit([insert(id, {"text": "x" * KB}) for id in ids])
+    for id in ids[:32]:
+        store.at_once(THINGS, id)
+    assert store._recent.get(THINGS, "d59") is None
+    assert store.at_once(THINGS, "d40") is not None
+    assert store._recent.get(THINGS, "d41") is None
+    await database.close()

@@ -248,3 +248,12 @@ async def test_what_a_killed_writer_left_goes_after_a_day(
     await put(objects, "k", b"y")
     assert [path.name for path in (root / ".tmp").iterdir()] == ["new"]
     assert await keys(objects) == ["k"]
+
+
+async def test_nobody_else_reads_the_folder(root: Path) -> None:
+    for number, key in enumerate(("k", "a/b")):
+        place = root / f"above{number}" / "objects"
+        await put(LocalObjects(place, reserve=0), key, b"x")
+        assert place.stat().st_mode & 0o077 == 0
+        await LocalObjects(place, reserve=0).begin_multipart(key)
+        assert (place / ".uploads").stat().st_mode & 0o077 == 0

@@ -25,6 +25,7 @@ from bkend.auth.mfa.errors import InvalidMfaCode
 from bkend.clock import Clock
 from bkend.store import (
     Compare,
+    Condition,
     Conflict,
     DeleteWhere,
     Duplicate,
@@ -47,6 +48,8 @@ class Limit:
     count: int
     window_ms: int
     refusal: type[BucketFull]
+    block_ms: int = 0
+    """How long nothing more is let in once the limit is reached; 0 is until the window ends."""
 
     def refuse(self, window_ends_at: int, now: int) -> BucketFull:
         """The refusal until the window ends. Times in ms."""
@@ -66,9 +69,11 @@ def sign_ups_from(count: int) -> Limit:
 class Attempt:
     """One counted try at a password."""
 
-    def __init__(self, id: str, window_ends_at: str) -> None:
+    def __init__(self, id: str, window_ends_at: str, opened_until: str | None = None) -> None:
         self.id = id
         self.window_ends_at = window_ends_at
+        self.opened_until = opened_until or window_ends_at
+        """When the window would end without the block that this try began."""
         self.cleared = False
 
     def clear(self) -> Operation:
@@ -95,25 +100,30 @@ class Buckets:
             fresh = format_time(now + limit.window_ms)
             counted: Operation
             if held is None:
-                ends = fresh
+                opened = ends = fresh
                 fields = {"kind": limit.kind, "count": 1, "expiresAt": fresh}
                 counted = Insert(BUCKETS, id, fields, now, now)
             elif parse_time(held["expiresAt"]) <= now:
-                ends = fresh
+                opened = ends = fresh
                 same = Equals(("expiresAt",), held["expiresAt"])
                 counted = Update(BUCKETS, id, set={"count": 1, "expiresAt": fresh}, guard=same)
             elif held["count"] >= limit.count:
                 raise limit.refuse(parse_time(held["expiresAt"]), now)
             else:
-                ends = held["expiresAt"]
-                room = Compare(("count",), "lt", limit.count)
-                guard = all_of(Equals(("expiresAt",), ends), room)
-                counted = Update(BUCKETS, id, increment={"count": 1}, guard=guard)
+                opened = ends = held["expiresAt"]
+                room: Condition = Compare(("count",), "lt", limit.count)
+                if limit.block_ms:  # nobody else may be the one who reaches the limit
+                    room = Equals(("count",), held["count"])
+                    if held["count"] == limit.count - 1:
+                        ends = format_time(now + limit.block_ms)
+                guard = all_of(Equals(("expiresAt",), opened), room)
+                until = {"expiresAt": ends}
+                counted = Update(BUCKETS, id, set=until, increment={"count": 1}, guard=guard)
             try:
                 await self._store.commit([counted])
             except (Conflict, Duplicate, Missing):
                 continue  # somebody else counted or cleared meanwhile
-            return Attempt(id, ends)
+            return Attempt(id, ends, opened)
 
     @asynccontextmanager
     async def attempt(self, limit: Limit, key: str) -> AsyncIterator[Attempt]:
@@ -147,7 +157,8 @@ class Buckets:
     async def _give_back(self, attempt: Attempt) -> None:
         same = Equals(("expiresAt",), attempt.window_ends_at)
         guard = all_of(same, Compare(("count",), "gt", 0))
-        less = Update(BUCKETS, attempt.id, increment={"count": -1}, guard=guard)
+        until = {"expiresAt": attempt.opened_until}
+        less = Update(BUCKETS, attempt.id, set=until, increment={"count": -1}, guard=guard)
         try:
             await self._store.commit([less])
         except (Conflict, Missing):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeAlias
 
 from bkend.auth.identity import Identity
@@ -31,10 +32,11 @@ class MeDoor:
         if held is None:
             return None
         admission, body = held
-        if not self._admissions.hold(admission):
-            del self._held[request]
+        environment = self._admissions.hold(admission)
+        if environment is None:
+            self._held.pop(request, None)
             return None
-        exchange.environment = admission.environment
+        exchange.environment = environment
         self._gate.take_token(exchange, admission.key)
         return body
 
@@ -42,7 +44,9 @@ class MeDoor:
         """Keep the answer to a request."""
         if len(self._held) >= _REMEMBERED:
             del self._held[next(iter(self._held))]
-        self._held[_request(exchange)] = self._admissions.of(exchange, identity), body
+        request = _request(exchange)
+        forget = partial(self._held.pop, request, None)
+        self._held[request] = self._admissions.of(exchange, identity, forget), body
 
 
 def _request(exchange: Exchange) -> _Request:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from time import perf_counter, sleep, thread_time
 from typing import TypeVar
 
 from argon2 import PasswordHasher as Argon2
@@ -18,12 +21,20 @@ from bkend.errors import Unavailable
 
 T = TypeVar("T")
 
+_NICENESS = 10
+"""A tenth of the share of the threads that serve, while both want a processor."""
+
+_CROWDED = 0.1
+"""The processors are wanted by others when a hash waits for one longer than this share of its
+time."""
+
 
 class PasswordHasher:
     """Hashes and verifies; the defaults take about 20 ms and 19 MiB for each password.
 
     At most `waiting` calls queue behind the `workers`; one more raises `Unavailable`. There is
-    one worker less than processors, so that requests are served while passwords are checked.
+    one worker less than processors, and on Linux they leave a busy processor to others, so that
+    requests are served while passwords are checked.
     """
 
     def __init__(
@@ -39,7 +50,10 @@ class PasswordHasher:
         self._argon2 = Argon2(
             time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism, type=Type.ID
         )
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="passwords")
+        self._pool = ThreadPoolExecutor(
+            workers, thread_name_prefix="passwords", initializer=_step_back
+        )
+        self._pace = _Pace()
         self._places = threading.BoundedSemaphore(workers + waiting)
         self._dummy = _unmatched(memory_kib, time_cost, parallelism)
 
@@ -73,10 +87,39 @@ class PasswordHasher:
     async def _run(self, work: Callable[[], T]) -> T:
         if not self._places.acquire(blocking=False):
             raise Unavailable("Too many people are signing in right now; try again in a moment")
-        future = self._pool.submit(work)
+        future = self._pool.submit(self._pace.run, work)
         # Also runs when the caller went away before the work began.
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)
+
+
+class _Pace(threading.local):
+    """Rests after work for as long as it took, while others want the processor: so reads keep
+    most of their rate when many people sign in (decision 012)."""
+
+    rest_until = 0.0
+
+    def run(self, work: Callable[[], T]) -> T:
+        """What the work returns; a rest that is due comes first."""
+        rest = self.rest_until - perf_counter()
+        if rest > 0:
+            sleep(rest)
+        started, used = perf_counter(), thread_time()
+        try:
+            return work()
+        finally:
+            ended, used = perf_counter(), thread_time() - used
+            is_crowded = ended - started - used > used * _CROWDED
+            self.rest_until = ended + used if is_crowded else 0.0
+
+
+def _step_back() -> None:
+    """Let the thread that calls this wait for those that serve, where threads can be told so."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        niceness = min(os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS, 19)
+        with suppress(OSError):  # forbidden by some sandboxes
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 def _unmatched(memory_kib: int, time_cost: int, parallelism: int) -> str:

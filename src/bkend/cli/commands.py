@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from bkend.core import Core
+    from bkend.settings import Settings
 
 T = TypeVar("T")
 
@@ -29,6 +30,12 @@ Project: TypeAlias = Annotated[
 Env: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="The environment; may be left out when there is only one."),
+]
+
+
+Server: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="A server you have logged in to, in place of a directory."),
 ]
 
 
@@ -79,13 +86,7 @@ def run(
 ) -> T:
     """Open the data directory, do the work, close it. Without `make` it must exist already;
     with `lost_secret` its master secret need not be there."""
-    from bkend.logs import configure_logs
-    from bkend.settings import load_settings
-
-    settings = load_settings(data=data).settings
-    configure_logs(settings.log, settings.log_level)
-    if not make and settings.is_embedded:
-        _require_data(settings.data)
+    settings = settings_of(data, make=make)
 
     import asyncio
 
@@ -96,6 +97,18 @@ def run(
             return await work(core)
 
     return asyncio.run(opened())
+
+
+def settings_of(data: str | None, *, make: bool = False) -> Settings:
+    """The settings, logs set up by them. Without `make` there must be data."""
+    from bkend.logs import configure_logs
+    from bkend.settings import load_settings
+
+    settings = load_settings(data=data).settings
+    configure_logs(settings.log, settings.log_level)
+    if not make and settings.is_embedded:
+        _require_data(settings.data)
+    return settings
 
 
 def _require_data(directory: Path) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bkend.cli.commands import Data, Env, Json, Project, example, new_app, run
+from bkend.cli.commands import Data, Env, Json, Project, Server, example, new_app, run
 from bkend.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from bkend.cli.remote_keys import RemoteKeys
     from bkend.core import Core
 
 app = new_app("keys", help="Make, list and revoke API keys.")
@@ -19,6 +20,7 @@ app = new_app("keys", help="Make, list and revoke API keys.")
     epilog=example(
         "bkend keys create --project app --env dev --type publishable --name Website",
         "bkend keys create --project app --env dev --type secret --name Reports --scope posts:read",
+        "bkend keys create --type secret --name Reports --server https://api.example.com",
     )
 )
 def create(
@@ -37,6 +39,7 @@ def create(
         ),
     ] = None,
     data: Data = None,
+    server: Server = None,
     json: Json = False,
 ) -> None:
     """Make an API key. A secret one is shown only now."""
@@ -53,7 +56,10 @@ def create(
             scopes=scope or (),
         )
 
-    made = run(data, work)
+    if server is None:
+        made = run(data, work)
+    else:
+        made = _remote(server, data).create(project, env, type, name, scope or ())
     if json:
         print_json(made)
         return
@@ -72,6 +78,7 @@ def list_keys(
         str | None, typer.Option(metavar="NAME", help="Only those of this environment.")
     ] = None,
     data: Data = None,
+    server: Server = None,
     json: Json = False,
 ) -> None:
     """List API keys, newest first; secret ones are masked."""
@@ -83,7 +90,10 @@ def list_keys(
         found = await core.keys.list(environment_id)
         return found, await core.hierarchy.project_slugs()
 
-    items, slugs = run(data, work)
+    if server is None:
+        items, slugs = run(data, work)
+    else:
+        items, slugs = _remote(server, data).list(project, env)
     if json:
         print_json({"items": items})
         return
@@ -108,6 +118,7 @@ def list_keys(
 def revoke(
     id: Annotated[str, typer.Argument(metavar="ID", help="The id that `bkend keys list` shows.")],
     data: Data = None,
+    server: Server = None,
     json: Json = False,
 ) -> None:
     """Refuse a key from now on, for good."""
@@ -115,8 +126,15 @@ def revoke(
     async def work(core: Core) -> dict[str, Any]:
         return await core.keys.revoke(id)
 
-    revoked = run(data, work)
+    revoked = run(data, work) if server is None else _remote(server, data).revoke(id)
     if json:
         print_json(revoked)
     else:
         typer.echo(f"Revoked {revoked['name']} ({revoked['maskedKey']}).")
+
+
+def _remote(server: str, data: str | None) -> RemoteKeys:
+    from bkend.cli.remote import logged_in
+    from bkend.cli.remote_keys import RemoteKeys
+
+    return RemoteKeys(logged_in(server, data))

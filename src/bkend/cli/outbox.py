@@ -24,6 +24,7 @@ _MOST_AT_ONCE = 1000
         "bkend outbox",
         "bkend outbox --follow",
         "bkend outbox --project app --env dev --json",
+        "bkend outbox --tenants",
     )
 )
 def outbox(
@@ -31,6 +32,9 @@ def outbox(
     env: Env = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Then print new ones as they come, until Ctrl-C.")
+    ] = False,
+    tenants: Annotated[
+        bool, typer.Option("--tenants", help="Those to accounts of the console instead.")
     ] = False,
     limit: Annotated[
         int, typer.Option(metavar="N", help="How many to show, the newest.", min=1, max=1000)
@@ -44,10 +48,7 @@ def outbox(
     """
 
     async def work(core: Core) -> None:
-        place = await core.hierarchy.place(project, env)
-        environment = await core.environments.get(place.environment_id)
-        assert environment is not None
-        box = environment.services.mail.outbox
+        box = core.tenants.mail.outbox if tenants else await _of(core, project, env)
         newest, total = await box.readable(limit=_MOST_AT_ONCE if follow else limit)
         found = newest[:limit][::-1]
         if json and not follow:
@@ -66,6 +67,13 @@ def outbox(
             typer.echo(f"The newest {len(found)} of {total}; see more with --limit.")
 
     run(data, work)
+
+
+async def _of(core: Core, project: str | None, env: str | None) -> Outbox:
+    place = await core.hierarchy.place(project, env)
+    environment = await core.environments.get(place.environment_id)
+    assert environment is not None
+    return environment.services.mail.outbox
 
 
 async def _follow(box: Outbox, newest: list[dict[str, Any]], json: bool) -> None:

@@ -31,12 +31,16 @@ export interface ErrorDetail {
  * - `client/no-base-url`, `client/no-key`, `client/not-configured`: set-up is incomplete.
  * - `client/foreign-origin`: the address belongs to another server, which must not get the key.
  * - `client/invalid-path`: an empty table name or id, or one that URLs resolve (`.`, `..`).
+ * - `client/invalid-file`: `files.upload` of something that is neither a File nor a Blob.
+ * - `client/unreadable-file`: the file was changed, moved or deleted since it was chosen.
+ * - `client/invalid-image`: a size, fit, format, quality or blur that no image address has.
  * - `client/invalid-tokens`: a token pair without two tokens.
  * - `client/not-signed-in`: `auth.refresh()`, or a call about oneself, without a session.
  * - `client/unexpected-sign-in`: the page was opened with tokens of a sign-in through a provider
  *   that this tab did not begin. They are dropped: a link could sign visitors in as its maker.
  * - a code of the server, when a provider's redirect brought it back instead of tokens.
- * - `client/invalid-response` (with the answer's status): a success whose body is not JSON.
+ * - `client/invalid-response` (with the answer's status): a success whose body is not JSON, or a
+ *   part of an upload whose answer shows no `ETag`.
  *
  * An aborted call is not a BkendError: it rejects with the signal's reason, as `fetch` does.
  */
@@ -513,6 +517,208 @@ export interface Users {
   avatar: Avatar;
 }
 
+// --- Files -----------------------------------------------------------------------------------
+
+/** Who sees a file besides its owner and admins: nobody, those in `sharedWith`, users, anybody. */
+export type Visibility = "private" | "shared" | "protected" | "public";
+
+export type FileCategory =
+  | "images" | "documents" | "media" | "attachments" | "exports" | "backups" | "temp";
+
+export type FileBucket = "avatars" | "documents" | "media" | "files" | "images" | "temp";
+
+export interface FileMetadata {
+  category?: string;
+  description?: string;
+  alt?: string;
+  relatedEntityId?: string;
+  tags?: string[];
+  custom?: Record<string, unknown>;
+  [name: string]: unknown;
+}
+
+/** What everybody sees who sees the file at all. */
+export interface PublicFile {
+  id: string;
+  /** What `imageUrl` takes, and what to store in records. */
+  key: string;
+  /** Same as `key`. */
+  s3Key: string;
+  originalName: string;
+  mimeType: string;
+  /** In bytes. */
+  size: number;
+  /** Of pictures, in points. */
+  width?: number;
+  height?: number;
+  visibility: Visibility;
+  /** Where the bytes are, for good, while the file is public; else null. */
+  url: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** What its owner and admins see. */
+export interface StoredFile extends PublicFile {
+  ownerId: string;
+  ownerType: "user" | "service" | "session" | "public";
+  bucket: FileBucket;
+  category: FileCategory | null;
+  sharedWith: string[];
+  metadata: FileMetadata;
+}
+
+/** What was uploaded with `register: false`. */
+export interface UploadedFile {
+  /** The id that the file has once it is registered, with `POST /v1/files/{id}/complete`. */
+  id: string;
+  key: string;
+  s3Key: string;
+  originalName: string;
+  mimeType: string;
+  size: number;
+}
+
+export interface UploadProgress {
+  /** Bytes that have left; never less than before. All of them only once the server has them. */
+  loaded: number;
+  total: number;
+  /** 0 to 100, a whole number. */
+  percent: number;
+}
+
+export interface UploadOptions {
+  /**
+   * Hears how much has left. In browsers often; elsewhere after every part. A resumed upload
+   * begins with what the server has already.
+   */
+  onProgress?: (progress: UploadProgress) => void;
+  /** Default: the project's. */
+  visibility?: Visibility;
+  category?: FileCategory;
+  metadata?: FileMetadata;
+  /** Ids of users, for `visibility: "shared"`. */
+  sharedWith?: string[];
+  /** Default: that of a File, else `"file"`. */
+  filename?: string;
+  /** Default: that of the file, else `application/octet-stream`. */
+  contentType?: string;
+  /** Gives the upload up, and takes back what the server has of it. */
+  signal?: AbortSignal | null;
+  /** Stops the upload: what the server has is kept, and `upload` of the same file goes on. */
+  pause?: AbortSignal | null;
+  /** False: upload only. The file is then neither listed nor read by its id. */
+  register?: boolean;
+}
+
+/** An upload in parts that was interrupted, and goes on when `upload` gets the same file again. */
+export interface InterruptedUpload {
+  /** What `drop` takes. */
+  id: string;
+  /** Name, size and time of the file: those that the same File has. */
+  name: string;
+  size: number;
+  lastModified: number;
+  /** Bytes that the server has. */
+  loaded: number;
+  /** What `upload` was called with; called with others it begins anew. */
+  contentType: string;
+  visibility?: Visibility;
+  category?: FileCategory;
+  updatedAt: string;
+}
+
+export interface InterruptedUploads {
+  /** Those of the signed-in user in this browser, of the last seven days, if at rest. */
+  list(): Promise<InterruptedUpload[]>;
+  /** Takes back what the server has of it, and forgets it. */
+  drop(id: string): Promise<void>;
+}
+
+/** What is remembered of an upload in parts: as plain JSON, and of use to the client only. */
+export type RememberedUpload = Record<string, unknown>;
+
+/** Where a client remembers uploads. Every method may answer at once or with a promise. */
+export interface UploadMemory {
+  get(name: string): Awaitable<RememberedUpload | null | undefined>;
+  /** Replaces; called after every part. */
+  set(name: string, upload: RememberedUpload): Awaitable<void>;
+  remove(name: string): Awaitable<void>;
+  /** All names; those that the client did not give are passed over. */
+  names(): Awaitable<string[]>;
+}
+
+export interface FileQuery {
+  page?: number;
+  limit?: number;
+  sortBy?: "createdAt" | "updatedAt" | "originalName" | "size" | "mimeType";
+  sortDirection?: "asc" | "desc";
+  visibility?: Visibility;
+  ownerType?: "user" | "service" | "session" | "public";
+  ownerId?: string;
+  bucket?: FileBucket;
+  category?: FileCategory;
+  /** Exact, or `image/*`. */
+  mimeType?: string | readonly string[];
+  /** Part of the name, in any case. */
+  search?: string;
+}
+
+export interface FileUpdate {
+  originalName?: string;
+  visibility?: Visibility;
+  /** Merged key by key; null removes a key. */
+  metadata?: { [K in keyof FileMetadata]?: FileMetadata[K] | null };
+  /** Replaces the whole list. */
+  sharedWith?: string[];
+}
+
+export interface ImageOptions {
+  /** In points, 0 to 4096; 0 or nothing follows from the other side. */
+  width?: number;
+  height?: number;
+  /**
+   * `inside` (default): the whole picture inside these sides, never enlarged. `cover`: exactly
+   * these sides, cropped around the middle. `smart`: cropped around what has most detail.
+   */
+  fit?: "inside" | "cover" | "smart";
+  /** 1 to 100, of JPEG, WebP and AVIF; the server's default is 80. */
+  quality?: number;
+  /** Default: WebP where the browser takes it, else the picture's own. */
+  format?: "webp" | "jpeg" | "jpg" | "png" | "gif" | "avif";
+  /** Radius 0 to 150; or radius and sigma. */
+  blur?: number | readonly [number, number];
+}
+
+export interface Files {
+  /**
+   * Uploads a file and registers it: up to 10 MiB as a whole, larger ones in parts, some at the
+   * same time. What fails by the way (connection, 408, 429, 5xx) is tried again a few times.
+   * The bytes go to a signed address, which gets neither key nor token.
+   *
+   * An upload of a File in parts is remembered, so that after an interruption, a reload even,
+   * `upload` of the same file with the same options sends only what the server has not got.
+   */
+  upload(file: Blob, options: UploadOptions & { register: false }): Promise<UploadedFile>;
+  upload(file: Blob, options?: UploadOptions): Promise<StoredFile>;
+  /** Uploads that were interrupted and can be gone on with. */
+  interrupted: InterruptedUploads;
+  get(id: string, options?: CallOptions): Promise<StoredFile | PublicFile>;
+  /** What the caller may see. */
+  list(query?: FileQuery, options?: CallOptions): Promise<Page<StoredFile | PublicFile>>;
+  /** For its owner and admins. */
+  update(id: string, fields: FileUpdate, options?: CallOptions): Promise<StoredFile>;
+  /** For its owner and admins; the bytes go as well. */
+  delete(id: string, options?: CallOptions): Promise<{ success: true }>;
+  /**
+   * Where to download a file: the permanent address of a public one, without a call if its
+   * object is given; else one that is good for an hour, for whoever has it.
+   */
+  url(file: string | PublicFile, options?: CallOptions): Promise<string>;
+  /** The address of a picture in another size or format; of public ones only. Asks no server. */
+  imageUrl(picture: string | { key: string }, options?: ImageOptions): string;
+}
+
 // --- Records ---------------------------------------------------------------------------------
 
 /** What the server adds to every record. */
@@ -647,6 +853,7 @@ export interface Client {
   fetch: BkendFetch;
   auth: Auth;
   users: Users;
+  files: Files;
   /** A table of the environment that the key belongs to. */
   from<T extends object = Record<string, any>>(table: string): Table<T>;
 }
@@ -660,7 +867,14 @@ export interface ClientOptions {
   storage?: TokenStorage;
   /** Name of the tokens in the storage. Default: made from `baseUrl` and `key`. */
   storageKey?: string;
-  /** Used instead of the global `fetch`. */
+  /** Where images are transformed. Default: as the server says, else `/img` below `baseUrl`. */
+  imgUrl?: string;
+  /**
+   * Where uploads are remembered. Default: `localStorage` in browsers, elsewhere in memory for as
+   * long as the client lives. Names hold user ids and file names.
+   */
+  uploads?: UploadMemory;
+  /** Used instead of the global `fetch`; browsers upload files with XMLHttpRequest. */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
 

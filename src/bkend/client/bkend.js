@@ -2,9 +2,26 @@
 
 /** The server writes its own address here when it serves this file. */
 const SERVED_BASE_URL = "__BKEND_BASE_URL__";
+const SERVED_IMG_URL = "__BKEND_IMG_URL__";
 
 /** A refresh that hangs would hold up every other tab waiting for the lock. */
 const REFRESH_TIMEOUT_MS = 15_000;
+
+const MIB = 1024 * 1024;
+/** Files up to this size go as a whole, larger ones in parts; the server wants parts of 5 MiB. */
+const WHOLE_LIMIT = 10 * MIB;
+const PART_SIZE = 8 * MIB;
+const MOST_PARTS = 10_000;
+const PARTS_AT_ONCE = 4;
+/** The server drops an upload in parts that has rested for so long. */
+const PARTS_KEPT_MS = 7 * 24 * 60 * 60 * 1000;
+
+const ATTEMPTS = 5;
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 60_000;
+/** An upload of which nothing leaves for so long is begun again: its connection may be dead. */
+const STILL_MS = 60_000;
+const CLEANUP_MS = 10_000;
 
 /** Endpoints that ignore the token: their 401 judges the body, not the session. */
 const TOKENLESS_ENDPOINT = new RegExp(
@@ -515,44 +532,501 @@ const avatarApi = (ask, http) => ({
     const type = picture.type || `image/${place.key.split(".").pop().replace(/^jpg$/, "jpeg")}`;
     const body = picture.slice(0, picture.size, type); // fetch sends a Blob's type as its header
     const { signal } = options;
-    await upload(http, new URL(place.uploadUrl), { body, onProgress, signal });
+    const total = body.size;
+    const onSent = onProgress && ((loaded) => loaded < total && onProgress({ loaded, total }));
+    await put(http, place.uploadUrl, { body, signal, onSent });
+    onProgress?.({ loaded: total, total });
     return ask(options, "/avatar", { method: "PATCH", body: { s3Key: place.key } });
   },
   remove: (options = {}) => ask(options, "/avatar", { method: "DELETE" }),
 });
 
-/** Sends a file to a signed address, which may be another server's: no key, no token. */
-async function upload(http, url, { body, onProgress, signal }) {
-  const watched = onProgress && typeof XMLHttpRequest !== "undefined";
+/** Sends bytes to a signed address, which may be another server's: no key, no token. */
+async function put(http, address, { body, signal, onSent }) {
+  const url = new URL(address);
+  const watched = onSent && typeof XMLHttpRequest !== "undefined";
   try {
     const response = watched
-      ? await sendWatched(url.href, { body, onProgress, signal })
+      ? await putWatched(url.href, { body, signal, onSent })
       : await http(url.href, { method: "PUT", body, signal });
     if (!response.ok) throw await errorOf(response);
+    await response.text();
+    return response;
   } catch (error) {
     throw error instanceof BkendError || signal?.aborted ? error : unreachable(url, error);
   }
-  onProgress?.({ loaded: body.size, total: body.size });
 }
 
 /** Only XMLHttpRequest tells how much of a body has left. */
-function sendWatched(href, { body, onProgress, signal }) {
+function putWatched(href, { body, signal, onSent }) {
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    const headers = () => ({ "X-Request-Id": request.getResponseHeader("X-Request-Id") ?? "" });
-    const { upload } = request;
-    upload.onprogress = ({ loaded, total }) => loaded < total && onProgress({ loaded, total });
-    request.onload = () => {
-      const { status, statusText, responseText } = request;
-      resolve(new Response(responseText || null, { status, statusText, headers: headers() }));
+    const stop = () => request.abort();
+    let still = setTimeout(stop, STILL_MS);
+    request.upload.onprogress = ({ loaded }) => {
+      clearTimeout(still);
+      still = setTimeout(stop, STILL_MS);
+      onSent(loaded);
     };
+    request.onload = () => resolve(responseOf(request));
     request.onerror = () => reject(new TypeError("The upload broke"));
-    request.onabort = () => reject(signal?.reason ?? new TypeError("The upload was given up"));
-    signal?.addEventListener("abort", () => request.abort(), { once: true });
+    request.onabort = () =>
+      reject(signal?.aborted ? signal.reason : new TypeError("The upload stood still"));
+    request.onloadend = () => {
+      clearTimeout(still);
+      signal?.removeEventListener("abort", stop);
+    };
+    signal?.addEventListener("abort", stop);
     request.open("PUT", href);
     request.send(body);
   });
+}
+
+function responseOf(request) {
+  const { status, statusText, responseText } = request;
+  // Asking for a header that CORS hides would complain in the console; the list leaves it out.
+  const lines = request.getAllResponseHeaders().trim().split(/[\r\n]+/).filter(Boolean);
+  const headers = lines.map((line) => line.split(/: ?(.*)/s).slice(0, 2));
+  return new Response(responseText || null, { status, statusText, headers });
+}
+
+// --- Files: whole or in parts, again where that helps, further where it was interrupted
+
+/** What may go better the next time. */
+const isPassing = ({ status, code }) =>
+  code === "network/unreachable" || status === 408 || status === 429 || status >= 500;
+
+/** Runs `task` until it succeeds or fails for good, with growing rests in between. */
+async function persistently(task, signal) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await task();
+    } catch (error) {
+      if (!(error instanceof BkendError) || !isPassing(error) || attempt === ATTEMPTS) throw error;
+      const growing = FIRST_DELAY_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
+      const delay = error.retryAfter === null ? growing : error.retryAfter * 1000;
+      if (delay > LONGEST_DELAY_MS) throw error;
+      signal.throwIfAborted();
+      await abortable(new Promise((wake) => setTimeout(wake, delay)), signal);
+    }
+  }
+}
+
+/** A controller that follows the given signals until it is aborted itself. */
+function following(...signals) {
+  const own = new AbortController();
+  for (const signal of signals.filter(Boolean)) {
+    const follow = () => own.abort(signal.reason);
+    if (signal.aborted) follow();
+    else signal.addEventListener("abort", follow, { once: true, signal: own.signal });
+  }
+  return own;
+}
+
+/** Adds up what has left of each part, and tells of it; never less than before. */
+class Progress {
+  #sent = new Map();
+  #told = -1;
+  #total;
+  #listener;
+
+  constructor(total, listener) {
+    this.#total = total;
+    this.#listener = listener;
+  }
+
+  /** So many bytes of a part have left; part 0 is what the server had before. */
+  note(part, bytes) {
+    if (part === 0) this.#sent.clear();
+    this.#sent.set(part, bytes);
+    const sum = [...this.#sent.values()].reduce((all, one) => all + one, 0);
+    this.#tell(Math.min(sum, this.#total - 1)); // the last byte counts once the server has all
+  }
+
+  end() {
+    this.#tell(this.#total);
+  }
+
+  #tell(loaded) {
+    if (loaded <= this.#told) return;
+    this.#told = loaded;
+    const total = this.#total;
+    const percent = Math.floor((loaded / total) * 100);
+    // Apart from the upload, which a listener's mistake must not end.
+    if (this.#listener) queueMicrotask(() => this.#listener({ loaded, total, percent }));
+  }
+}
+
+/** Remembers interrupted uploads for as long as the client lives. */
+function uploadsInMemory() {
+  const kept = new Map();
+  return {
+    get: (name) => parseJson(kept.get(name)),
+    set: (name, upload) => void kept.set(name, JSON.stringify(upload)),
+    remove: (name) => void kept.delete(name),
+    names: () => [...kept.keys()],
+  };
+}
+
+const uploadsInArea = (area) => ({
+  get: (name) => parseJson(area.getItem(name)),
+  // A full area must not end the upload; it merely cannot be resumed then.
+  set: (name, upload) => void orNull(() => area.setItem(name, JSON.stringify(upload))),
+  remove: (name) => area.removeItem(name),
+  names: () => Object.keys(area),
+});
+
+function defaultUploads() {
+  const area = inBrowser() ? orNull(() => globalThis.localStorage) : null; // may be refused
+  return area ? uploadsInArea(area) : uploadsInMemory();
+}
+
+/** Names of the uploads that are on their way in this page. */
+const busy = new Set();
+
+/**
+ * Runs `task` with the name, or with null where this upload is on its way already, here or in
+ * another tab: the two would take the parts away from each other.
+ */
+async function claiming(name, task) {
+  if (name === null || busy.has(name)) return task(null);
+  busy.add(name);
+  const locks = inBrowser() && globalThis.navigator?.locks;
+  const claim = (lock) => task(lock ? name : null);
+  try {
+    return await (locks ? locks.request(name, { ifAvailable: true }, claim) : task(name));
+  } finally {
+    busy.delete(name);
+  }
+}
+
+async function busyNames() {
+  const locks = inBrowser() && globalThis.navigator?.locks;
+  const { held = [] } = locks ? await locks.query() : {};
+  return new Set([...busy, ...held.map(({ name }) => name)]);
+}
+
+const partSizeOf = (size) => Math.max(PART_SIZE, Math.ceil(size / MOST_PARTS / MIB) * MIB);
+
+/** What was remembered, if that can be gone on with; null otherwise. */
+function resumable(kept) {
+  const texts = [kept?.uploadId, kept?.key, kept?.fileId, kept?.file?.name];
+  const isSound = texts.every((text) => typeof text === "string") && kept.wanted && kept.parts;
+  const isPlanned = isSound && kept.partSize === partSizeOf(kept.file.size);
+  return isPlanned && Date.now() - kept.at < PARTS_KEPT_MS ? kept : null;
+}
+
+/** Bytes of the parts that the server has. */
+function sentBytes({ parts, partSize, file: { size } }) {
+  const sizes = Object.keys(parts).map((n) => Math.min(partSize, size - (n - 1) * partSize));
+  return sizes.reduce((all, one) => all + one, 0);
+}
+
+const passOver404 = (error) => {
+  if (error.status !== 404) throw error;
+};
+
+/** Takes back what the server has of an upload. */
+async function takeBack(call, { uploadId, key, fileId, isComplete }) {
+  const signal = AbortSignal.timeout(CLEANUP_MS);
+  const post = (path, body) => call(path, { method: "POST", body, signal });
+  if (uploadId && !isComplete) {
+    const abort = post("/v1/files/multipart/abort", { key, uploadId });
+    if (await abort.catch(passOver404)) return;
+  }
+  const path = `/v1/files/${segment(fileId, "file id")}`;
+  const file = await post(`${path}/complete`).catch(passOver404); // what is registered can go
+  if (file) await call(path, { method: "DELETE", signal }).catch(passOver404);
+}
+
+/** Whether what was remembered is worth nothing any more. */
+const isGone = ({ status, code }) =>
+  status === 404 || code === "file/invalid-path" || code === "file/invalid-parts-array";
+
+/** One file on its way, from the first call to the last. */
+class Upload {
+  #api;
+  #file;
+  #options;
+  #wanted;
+  #signal;
+  #progress;
+  #place = null; // what the server said of it; of an upload in parts, all that is remembered
+  #name = null; // under which it is remembered
+
+  constructor(api, file, options, signal) {
+    if (!["Blob", "File"].includes(kindOf(file))) {
+      throw misuse("invalid-file", "upload takes a File or a Blob");
+    }
+    const { filename = file.name ?? "file", visibility, category, onProgress } = options;
+    const contentType = (options.contentType ?? file.type) || "application/octet-stream";
+    this.#wanted = { filename, contentType, fileSize: file.size, visibility, category };
+    this.#api = api;
+    this.#file = file;
+    this.#options = options;
+    this.#signal = signal;
+    this.#progress = new Progress(file.size, onProgress);
+  }
+
+  async run() {
+    const { size } = this.#file;
+    const name = size > WHOLE_LIMIT ? await this.#api.nameOf(this.#file) : null;
+    return claiming(name, async (claimed) => {
+      this.#name = claimed;
+      try {
+        return await (size > WHOLE_LIMIT ? this.#inParts() : this.#whole());
+      } catch (error) {
+        const { signal } = this.#options;
+        if (signal?.aborted) await this.#drop();
+        signal?.throwIfAborted();
+        throw error.code === "network/unreachable" ? await this.#explain(error) : error;
+      }
+    });
+  }
+
+  /** A file that cannot be read looks like a connection that breaks. */
+  async #explain(error) {
+    const isReadable = await this.#file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+    return isReadable ? error : misuse("unreadable-file", "The file was changed, moved or deleted");
+  }
+
+  /** Takes it back. What fails here the server does by itself, if later. */
+  async #drop() {
+    const place = this.#place;
+    const drop = async () => {
+      await takeBack(this.#api.call, place);
+      await this.#forget();
+    };
+    if (place) await drop().catch(() => {});
+  }
+
+  async #remember(news) {
+    Object.assign(this.#place, news, { at: Date.now() });
+    if (this.#name) await this.#api.uploads.set(this.#name, this.#place);
+  }
+
+  async #forget() {
+    if (this.#name) await this.#api.uploads.remove(this.#name);
+  }
+
+  #post(path, body, signal = this.#signal) {
+    const call = () => this.#api.call(path, { method: "POST", body, signal });
+    return persistently(call, signal);
+  }
+
+  #put(address, part, body, signal) {
+    const onSent = (bytes) => this.#progress.note(part, bytes);
+    return put(this.#api.http, address, { body, signal, onSent });
+  }
+
+  async #whole() {
+    this.#place = await this.#post("/v1/files/presigned-url", this.#wanted);
+    this.#progress.note(0, 0);
+    const { url, contentType } = this.#place;
+    const body = this.#file.slice(0, this.#file.size, contentType); // its type is sent as header
+    await persistently(() => this.#put(url, 1, body, this.#signal), this.#signal);
+    return this.#register();
+  }
+
+  async #inParts() {
+    const isResumed = await this.#resume();
+    try {
+      if (!isResumed) await this.#begin();
+      return await this.#sendAndRegister();
+    } catch (error) {
+      if (!isResumed || !isGone(error)) throw error;
+      await this.#drop();
+      await this.#begin();
+      return this.#sendAndRegister();
+    }
+  }
+
+  /** Takes up what is remembered of this file; other wishes need another upload. */
+  async #resume() {
+    this.#place = this.#name && resumable(await this.#api.uploads.get(this.#name));
+    if (!this.#place) return false;
+    if (JSON.stringify(this.#place.wanted) === JSON.stringify(this.#wanted)) return true;
+    await this.#drop();
+    return false;
+  }
+
+  async #begin() {
+    const { name = "", size, lastModified } = this.#file;
+    // Not given up midway: one has to know what to take back.
+    const call = () => this.#api.call("/v1/files/multipart/init", { body: this.#wanted });
+    const { uploadId, key, fileId } = await persistently(call, this.#signal);
+    const plan = { partSize: partSizeOf(size), parts: {}, isComplete: false };
+    this.#place = { uploadId, key, fileId, wanted: this.#wanted, ...plan };
+    await this.#remember({ file: { name, size, lastModified } });
+    this.#signal.throwIfAborted();
+  }
+
+  async #sendAndRegister() {
+    if (!this.#place.isComplete) {
+      await this.#sendParts();
+      await this.#complete();
+    }
+    const file = await this.#register();
+    await this.#forget();
+    return file;
+  }
+
+  async #sendParts() {
+    const { parts, partSize } = this.#place;
+    const numbers = Array.from({ length: Math.ceil(this.#file.size / partSize) }, (_, i) => i + 1);
+    const missing = numbers.filter((number) => !parts[number]);
+    this.#progress.note(0, sentBytes(this.#place));
+    const running = following(this.#signal);
+    let failure = null;
+    const work = async () => {
+      while (missing.length > 0) await this.#sendPart(missing.shift(), running.signal);
+    };
+    const stop = (error) => {
+      failure ??= error;
+      running.abort(error);
+    };
+    await Promise.all(Array.from({ length: PARTS_AT_ONCE }, () => work().catch(stop)));
+    running.abort();
+    this.#signal.throwIfAborted();
+    if (failure) throw failure;
+  }
+
+  async #sendPart(number, signal) {
+    const { key, uploadId, parts, partSize } = this.#place;
+    const body = this.#file.slice((number - 1) * partSize, number * partSize);
+    const attempt = async () => {
+      const wish = { key, uploadId, partNumber: number };
+      const path = "/v1/files/multipart/presigned-url";
+      const { url } = await this.#api.call(path, { body: wish, signal });
+      return this.#put(url, number, body, signal);
+    };
+    const { status, headers } = await persistently(attempt, signal);
+    const etag = headers.get("ETag");
+    if (!etag) {
+      const message = "The answer to a part shows no ETag: CORS of the bucket must expose it";
+      throw new BkendError({ status, code: "client/invalid-response", message });
+    }
+    parts[number] = etag;
+    await this.#remember();
+    this.#progress.note(number, body.size);
+  }
+
+  async #complete() {
+    const { key, uploadId, parts } = this.#place;
+    const listed = Object.entries(parts).map(([n, etag]) => ({ partNumber: Number(n), etag }));
+    try {
+      await this.#post("/v1/files/multipart/complete", { key, uploadId, parts: listed });
+    } catch (error) {
+      // Done already, if an answer was lost: registering tells whether it was.
+      if (error.status !== 404 || this.#options.register === false) throw error;
+    }
+    await this.#remember({ isComplete: true });
+  }
+
+  async #register() {
+    this.#progress.end();
+    const { register = true, metadata, sharedWith } = this.#options;
+    const { key, fileId } = this.#place;
+    const { filename, contentType, fileSize, visibility } = this.#wanted;
+    const names = { originalName: filename, mimeType: contentType };
+    const file = { s3Key: key, ...names, size: fileSize };
+    if (!register) return { id: fileId, key, ...file };
+    try {
+      return await this.#post("/v1/files", { ...file, visibility, metadata, sharedWith });
+    } catch (error) {
+      if (error.code !== "file/s3-key-already-exists") throw error;
+      return this.#api.call(`/v1/files/${fileId}`, { signal: this.#signal }); // an answer was lost
+    }
+  }
+}
+
+async function upload(api, file, options = {}) {
+  const link = following(options.signal, options.pause);
+  try {
+    link.signal.throwIfAborted();
+    return await new Upload(api, file, options, link.signal).run();
+  } finally {
+    link.abort();
+  }
+}
+
+function filesApi(call, store, { http, uploads, imgUrl, name }) {
+  const at = (id) => `/v1/files/${segment(id, "file id")}`;
+  const prefix = async () => `${name}:upload:${(await store.read())?.userId ?? ""}:`;
+  /** What a file is remembered by; null for a Blob, which has nothing to tell it from others. */
+  const nameOf = async ({ name: filename, size, lastModified }) =>
+    lastModified === undefined ? null : `${await prefix()}${size}:${lastModified}:${filename}`;
+  const api = { call, http, uploads, nameOf };
+  return {
+    upload: (file, options) => upload(api, file, options),
+    interrupted: interruptedApi(api, prefix),
+    get: async (id, options) => call(at(id), options),
+    list: async (query, options) => call(`/v1/files${queryString(query)}`, options),
+    update: async (id, body, options) => call(at(id), { ...options, method: "PATCH", body }),
+    delete: async (id, options) => call(at(id), { ...options, method: "DELETE" }),
+    async url(file, options) {
+      if (file?.visibility === "public" && file.url) return file.url;
+      const path = `${at(typeof file === "string" ? file : file?.id)}/download-url`;
+      return (await call(path, { ...options, method: "POST" })).url;
+    },
+    imageUrl: (picture, options) => imageUrl(imgUrl, picture, options),
+  };
+}
+
+const interruptedApi = ({ call, uploads }, prefix) => ({
+  async list() {
+    const [start, taken] = [await prefix(), await busyNames()];
+    const found = [];
+    for (const id of await uploads.names()) {
+      if (!id.startsWith(start) || taken.has(id)) continue;
+      const kept = resumable(await uploads.get(id));
+      if (!kept) await uploads.remove(id);
+      else found.push(describe(id, kept));
+    }
+    return found;
+  },
+  async drop(id) {
+    const kept = resumable(await uploads.get(id));
+    if (kept) await takeBack(call, kept);
+    await uploads.remove(id);
+  },
+});
+
+function describe(id, kept) {
+  const { name, size, lastModified } = kept.file;
+  const { contentType, visibility, category } = kept.wanted;
+  const updatedAt = new Date(kept.at).toISOString();
+  const told = { contentType, visibility, category, updatedAt };
+  return { id, name, size, lastModified, loaded: sentBytes(kept), ...told };
+}
+
+const IMAGE_FORMATS = ["webp", "jpeg", "jpg", "png", "gif", "avif"];
+const LONGEST_SIDE = 4096;
+
+function imageUrl(base, picture, options = {}) {
+  const { width = 0, height = 0, fit = "inside", quality, format, blur } = options;
+  const check = (isRight, message) => {
+    if (!isRight) throw misuse("invalid-image", message);
+  };
+  for (const side of [width, height]) {
+    const isSide = Number.isInteger(side) && side >= 0 && side <= LONGEST_SIDE;
+    check(isSide, `A side has 0 to ${LONGEST_SIDE} points, not ${side}`);
+  }
+  const size = `${width}x${height}`;
+  const sizes = { inside: ["fit-in", size], cover: [size], smart: [size, "smart"] };
+  check(Object.hasOwn(sizes, fit), `fit is inside, cover or smart, not ${fit}`);
+  const filters = [];
+  if (quality !== undefined) filters.push(`quality(${Math.round(quality)})`);
+  if (format !== undefined) filters.push(`format(${format})`);
+  if (blur !== undefined) filters.push(`blur(${[blur].flat().map(Number)})`);
+  check(format === undefined || IMAGE_FORMATS.includes(format), `${format} is no image format`);
+  check(!filters.join().includes("NaN"), "quality and blur are numbers");
+  const key = String((typeof picture === "string" ? picture : picture?.key) ?? "");
+  const parts = key.split("/").map((part) => segment(part, "key"));
+  const instructions = width || height ? sizes[fit] : [];
+  if (filters.length > 0) instructions.push(`filters:${filters.join(":")}`);
+  return [base, ...instructions, ...parts].join("/");
 }
 
 function tableApi(call, table) {
@@ -592,8 +1066,15 @@ function resolveBaseUrl(given) {
   return origin + pathname.replace(/\/+$/, "");
 }
 
+/** Where images are transformed: elsewhere only if the server that served this file says so. */
+function resolveImgUrl(given, baseUrl) {
+  const isServed = SERVED_IMG_URL.startsWith("http") && baseUrl === resolveBaseUrl();
+  return (given ?? (isServed ? SERVED_IMG_URL : `${baseUrl}/img`)).replace(/\/+$/, "");
+}
+
 /** A client of one project environment. */
-export function createClient({ baseUrl: address, key, storage, storageKey, fetch } = {}) {
+export function createClient(options = {}) {
+  const { baseUrl: address, key, storage, storageKey, fetch, imgUrl, uploads } = options;
   const baseUrl = resolveBaseUrl(address);
   if (!key) throw misuse("no-key", "key is needed: a publishable key (pk_…) of the project");
   // Two apps on one origin must not share a session; the start of a key tells them apart.
@@ -606,7 +1087,13 @@ export function createClient({ baseUrl: address, key, storage, storageKey, fetch
   const call = async (path, options = {}) => callAs(store, server, path, options);
   const from = (table) => tableApi(call, table);
   const users = usersApi(call, store, server.fetch);
-  return { baseUrl, fetch: call, auth: authApi(call, store, name), users, from };
+  const files = filesApi(call, store, {
+    http: server.fetch,
+    uploads: uploads ?? defaultUploads(),
+    imgUrl: resolveImgUrl(imgUrl, baseUrl),
+    name,
+  });
+  return { baseUrl, fetch: call, auth: authApi(call, store, name), users, files, from };
 }
 
 let defaultClient = null;

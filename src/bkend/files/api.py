@@ -13,7 +13,7 @@ from bkend.files.callers import Creates, CurrentFiles, Deletes, Lists, RawUrl, R
 from bkend.files.downloads import download_address
 from bkend.files.listing import FileQuery, SortBy
 from bkend.files.names import BUCKETS, Bucket, Category, OwnerType, Visibility
-from bkend.files.receiving import receive_form
+from bkend.files.receiving_forms import receive_form
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.bodies import Page, answer, documented, read_body
 from bkend.http.openapi import Route

@@ -19,11 +19,14 @@ _INLINE = frozenset({"application/pdf", "text/plain"})
 async def download_address(files: Files, document: Mapping[str, Any], raw: str) -> DownloadAddress:
     """Where a file's bytes are. A public file's address carries nothing that ends."""
     is_public = document["visibility"] == "public"
-    url, expires_at = await files.signed_url(
-        document, raw, disposition(document, as_attachment=True), PRIVATE
-    )
+    if is_public:
+        url, expires_at = address_of(raw, document["s3Key"]), files.advised_end()
+    else:
+        url, expires_at = await files.signed_url(
+            document, raw, disposition(document, as_attachment=True), PRIVATE
+        )
     return {
-        "url": address_of(raw, document["s3Key"]) if is_public else url,
+        "url": url,
         "filename": document["originalName"],
         "contentType": document["mimeType"],
         "size": document["size"],
@@ -36,5 +39,7 @@ def disposition(document: Mapping[str, Any], *, as_attachment: bool) -> str:
     """The Content-Disposition: inline only what no browser runs scripts of."""
     kind = document["mimeType"].partition(";")[0].strip().lower()
     is_shown = kind in _INLINE or kind.startswith(_INLINE_FAMILIES)
-    word = "inline" if is_shown and "svg" not in kind and not as_attachment else "attachment"
+    # Of whatever is XML, SVG or not, a browser makes a document that may hold scripts.
+    is_markup = "xml" in kind or "svg" in kind or "html" in kind
+    word = "inline" if is_shown and not is_markup and not as_attachment else "attachment"
     return f"{word}; filename*=UTF-8''{quote(document['originalName'], safe='')}"

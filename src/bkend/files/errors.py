@@ -118,6 +118,13 @@ class UploadInitFailed(ApiError):
     default_message = "The upload could not be begun; try again"
 
 
+class BucketNotConfigured(ApiError):
+    """The object store refuses until somebody changes its configuration or ours."""
+
+    status, code = 500, "file/bucket-not-configured"
+    default_message = "The server has no working place for files; its operator finds out why"
+
+
 class RangeNotSatisfiable(ApiError):
     """None of the asked bytes exist."""
 

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from bkend.clock import Clock
 from bkend.files.actor import FileActor
 from bkend.files.collections import UPLOADS
 from bkend.files.errors import (
+    BucketNotConfigured,
     FileNotFound,
     FileTooLarge,
     FileTooSmall,
@@ -24,6 +27,7 @@ from bkend.files.uploads import UPLOAD_SECONDS, Uploads, Wanted
 from bkend.manage.environments import EnvironmentState
 from bkend.objects.interface import (
     Objects,
+    ObjectsMisconfigured,
     ObjectsUnavailable,
     ObjectTooLarge,
     PartInfo,
@@ -33,6 +37,8 @@ from bkend.store import Conflict, Delete, Equals, Missing, Store, Update
 from bkend.store.documents import format_time
 
 MOST_PARTS = 10_000
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +71,18 @@ class Multipart:
         self._uploads = uploads
 
     async def begin(self, actor: FileActor, wanted: Wanted) -> MultipartUpload:
-        """Raises as `Uploads.presign`, and UploadInitFailed."""
+        """Raises as `Uploads.presign`, and UploadInitFailed, BucketNotConfigured."""
         document = await self._uploads.begin(
             actor, wanted, self._uploads.limits.multipart, inParts=True
         )
         id, key = document["id"], document["s3Key"]
         try:
             upload_id = await self._objects.begin_multipart(key, content_type=document["mimeType"])
-        except ObjectsUnavailable:
+        except ObjectsUnavailable as error:
             await self._store.commit([Delete(UPLOADS, id)])
+            log.error("upload not begun", reason=str(error))
+            if isinstance(error, ObjectsMisconfigured):
+                raise BucketNotConfigured from None
             raise UploadInitFailed from None
         await self._store.commit([Update(UPLOADS, id, set={"uploadId": upload_id})])
         name = document["originalName"]
@@ -112,11 +121,11 @@ class Multipart:
         return Permit("PUT", self._environment.id, key, limit, upload_id, number)
 
     async def receive_part(
-        self, document: dict[str, Any], number: int, parts: AsyncIterable[bytes]
+        self, document: dict[str, Any], number: int, parts: AsyncIterable[bytes], size: int
     ) -> PartInfo:
-        """Store a part, in place of one of that number. Raises FileNotFound, FileTooSmall,
-        UploadTooLarge; ObjectsUnavailable; and what `parts` raises."""
-        limit = min(self._uploads.limits.largest_part, document["limit"])
+        """Store a part of so many bytes, in place of one of that number. Raises FileNotFound,
+        FileTooSmall, UploadTooLarge; ObjectsUnavailable; and what `parts` raises."""
+        limit = min(size, self._uploads.limits.largest_part, document["limit"])
         try:
             stored = await self._objects.put_part(
                 document["s3Key"], document["uploadId"], number, _some(parts), limit=limit

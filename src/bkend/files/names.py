@@ -30,7 +30,7 @@ _LONGEST_TYPE = 127
 _OCTETS = "application/octet-stream"
 _WORD = r"[A-Za-z0-9!#$&^_.+-]+"
 _TYPE = re.compile(
-    rf'{_WORD}/{_WORD}(?:\s*;\s*{_WORD}=(?:{_WORD}|"[A-Za-z0-9 !#$&^_.+,/:=()-]*"))*'
+    rf'{_WORD}/{_WORD}(?:[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|"[A-Za-z0-9 !#$&^_.+,/:=()-]*"))*'
 )
 _EXTENSION = re.compile(r"[a-z0-9]{1,10}")
 _PLACE = re.compile(r"(?P<project>[^/]+)/(?P<environment>[a-z][a-z0-9-]{0,29})/")

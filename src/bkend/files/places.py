@@ -26,6 +26,11 @@ class Places:
         if collection in (ENVIRONMENTS, "*"):
             self._known.clear()
 
+    def at_once(self, key: str) -> str | None:
+        """The same, where that needs no waiting; None says nothing."""
+        place = place_of(key)
+        return self._known.get(place) if place else None
+
     async def environment_of(self, key: str) -> str | None:
         """The id of the environment that the key belongs to, if any."""
         place = place_of(key)

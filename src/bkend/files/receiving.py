@@ -1,4 +1,4 @@
-"""Bytes that come in: by a signed PUT, or as a form (30 §5.2, §5.10)."""
+"""Bytes that come in by a signed PUT (30 §5.2, §5.9)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ from typing import Any
 
 from bkend.core import Core
 from bkend.errors import Detail, InvalidParameters
-from bkend.files.actor import FileActor
-from bkend.files.bodies import FormFields, form_fields
 from bkend.files.collections import FILES
 from bkend.files.errors import (
     FileAccessDenied,
-    FileTooLarge,
     KeyAlreadyExists,
     UploadTooLarge,
 )
-from bkend.files.forms import FormReader
-from bkend.files.names import Category
-from bkend.files.service import Files, Registration
+from bkend.files.service import Files
 from bkend.files.signing import Permit, Signature, read_signature
-from bkend.files.uploads import Wanted
 from bkend.http.exchange import Exchange
 from bkend.http.gate import check_environment
 
@@ -36,7 +30,7 @@ async def receive_signed(core: Core, exchange: Exchange, key: str) -> str:
     signature = read_signature(exchange.query_string)
     environment_id = await core.places.environment_of(key) if signature else None
     environment = await core.environments.get(environment_id) if environment_id else None
-    if environment is None or signature is None:
+    if environment is None or signature is None or signature.environment_id:
         raise FileAccessDenied(_EXPIRED)
     check_environment(environment)
     files = environment.services.files
@@ -47,12 +41,11 @@ async def receive_signed(core: Core, exchange: Exchange, key: str) -> str:
     permit = _permit(files, upload, signature)
     if permit is None or not core.file_signer.accepts(permit, signature):
         raise FileAccessDenied(_EXPIRED)
-    limit = min(permit.limit, upload["limit"])
-    await _check_length(exchange, limit)
+    size = await _announced(exchange, min(permit.limit, upload["limit"]))
     if signature.upload_id:
-        part = await files.multipart.receive_part(upload, signature.part, exchange.stream())
+        part = await files.multipart.receive_part(upload, signature.part, exchange.stream(), size)
         return part.etag
-    stored = await files.uploads.receive(upload, exchange.stream())
+    stored = await files.uploads.receive(upload, exchange.stream(), size)
     return stored.md5 or stored.etag
 
 
@@ -76,9 +69,9 @@ async def _refuse(core: Core, files: Files, key: str, signature: Signature) -> N
     raise FileAccessDenied(_EXPIRED)
 
 
-async def _check_length(exchange: Exchange, limit: int) -> None:
-    """Without an announced length a body that is cut off looks like a whole one. Raises
-    InvalidParameters, UploadTooLarge."""
+async def _announced(exchange: Exchange, limit: int) -> int:
+    """The length of the body. Without an announced one a body that is cut off looks like a whole.
+    Raises InvalidParameters, UploadTooLarge."""
     announced = exchange.headers.get("content-length")
     if announced is None or not announced.isdigit():
         message = "Send the Content-Length of the file"
@@ -89,45 +82,4 @@ async def _check_length(exchange: Exchange, limit: int) -> None:
             async for _ in exchange.stream():
                 pass
         raise UploadTooLarge(limit)
-
-
-async def receive_form(exchange: Exchange, files: Files, actor: FileActor) -> dict[str, Any]:
-    """Store and register the file of a form; its texts may come before or after it.
-
-    Raises InvalidParameters, FileTooLarge, and what an announced upload may be refused with.
-    Nothing is kept then.
-    """
-    reader = FormReader(exchange.headers.get("content-type") or "", exchange.stream())
-    upload: dict[str, Any] | None = None
-    texts: dict[str, bytes] = {}
-    try:
-        while (part := await reader.part()) is not None:
-            if part.name == "file":
-                if upload is not None:
-                    raise _bad_file("Send one file at a time")
-                category: Category | None = form_fields(texts).category
-                wanted = Wanted(part.filename or "", part.content_type, category=category)
-                upload = await files.store(actor, wanted, reader.body())
-            else:
-                texts[part.name] = await reader.text()
-        if upload is None:
-            raise _bad_file("Send the file in the field file")
-        fields = form_fields(texts)
-        return await files.register(actor, upload["s3Key"], _registration(fields))
-    except BaseException as error:
-        if upload is not None:
-            await files.discard(upload)
-        if isinstance(error, UploadTooLarge):
-            raise FileTooLarge(files.uploads.single_limit) from None
-        raise
-
-
-def _registration(fields: FormFields) -> Registration:
-    return Registration(
-        visibility=fields.visibility, category=fields.category, metadata=fields.metadata or {}
-    )
-
-
-def _bad_file(message: str) -> InvalidParameters:
-    detail: Detail = {"field": "file", "rule": "required", "message": message}
-    return InvalidParameters(message, details=[detail])
+    return int(announced)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -23,6 +23,7 @@ from bkend.files.errors import (
     SizeNegative,
 )
 from bkend.files.fields import check_metadata_size
+from bkend.files.known import KnownFiles
 from bkend.files.listing import FileQuery
 from bkend.files.measuring import MEASURED, READ, measure
 from bkend.files.multipart import Multipart
@@ -59,6 +60,7 @@ from bkend.store.documents import decode
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST_KEY = 1024
+_ADVISED_MS = 60 * 60 * 1000
 _COUNTED = 1000
 
 
@@ -113,6 +115,7 @@ class Files:
         self.download_seconds = download_seconds
         self.uploads = Uploads(store, clock, environment, objects, signer)
         self.multipart = Multipart(store, clock, environment, objects, signer, self.uploads)
+        self.known = KnownFiles(store)
         self._sweeping = Sweeping(store, clock, objects)
 
     # -- registering ------------------------------------------------------------------------
@@ -129,6 +132,11 @@ class Files:
             raise KeyTooLong
         if registration.size < 0:
             raise SizeNegative
+        if registration.name is not None:
+            registration = replace(registration, name=checked_name(registration.name))
+        if registration.content_type is not None:
+            kind = checked_type(registration.content_type)
+            registration = replace(registration, content_type=kind)
         while True:
             upload = await self.uploads.of_key(key)
             if upload is None:
@@ -173,17 +181,17 @@ class Files:
             raise FileTooSmall
         if info.size > upload["limit"]:
             raise FileTooLarge(upload["limit"])
-        kind = upload["mimeType"] if given.content_type is None else given.content_type
-        kind = checked_type(kind)
+        kind = given.content_type or upload["mimeType"]
         category = given.category or upload["category"]
         width, height = given.width, given.height
-        if width is None and height is None:
-            width, height = await self._sides(upload["s3Key"], kind)
+        if width is None or height is None:
+            measured = await self._sides(upload["s3Key"], kind)
+            width, height = width or measured[0], height or measured[1]
         is_noted = upload["objectTag"] == info.etag
         return {
             "s3Key": upload["s3Key"],
             "key": upload["s3Key"],
-            "originalName": checked_name(given.name or upload["originalName"]),
+            "originalName": given.name or upload["originalName"],
             "mimeType": kind,
             "size": info.size,
             "width": width,
@@ -282,6 +290,10 @@ class Files:
             cache_control=cache_control,
         )
         return elsewhere or f"{address_of(raw, key)}?{query}", expires_at
+
+    def advised_end(self) -> int:
+        """When to ask for a public file's address again, in ms, though it never ends."""
+        return self._clock.now_ms() + _ADVISED_MS
 
     def download_permit(self, document: Mapping[str, Any]) -> Permit:
         """To GET the bytes of a file."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
-
-from bkend.files.errors import RangeNotSatisfiable
 from bkend.files.ranges import ByteRange, parse_ranges
+from bkend.http.exchange import Exchange
+from bkend.http.transports import Headers, RequestHeaders
 from bkend.ids import uuid4
-from bkend.objects.interface import ObjectInfo, OpenObject
+from bkend.objects.interface import ObjectInfo, ObjectsUnavailable, OpenObject
 
 CORS = {
     "access-control-allow-origin": "*",
@@ -25,83 +23,114 @@ SAFE = {
     **CORS,
 }
 PUBLIC = "public, max-age=86400"
+_ALIKE: Headers = [("accept-ranges", "bytes"), *SAFE.items()]
+_AT_ONCE = 256 * 1024
+"""Up to so many bytes are sent in one step."""
+_CONDITIONS = ("range", "if-none-match", "if-modified-since")
 
 
-class ObjectResponse(StreamingResponse):
-    """Sends the body, and lets the object go in every case."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An object on its way out, which is closed in the end."""
 
-    def __init__(self, found: OpenObject, body: AsyncIterator[bytes], **options: object) -> None:
-        super().__init__(body, **options)  # type: ignore[arg-type]
-        self._found = found
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self._found.close()
+    found: OpenObject
+    etag: str
+    """Without quotes."""
+    headers: Headers
+    """Its `content-type`, how it may be shown and kept."""
+    is_lasting: bool = False
+    """Whether other bytes never come in its place, so that others may open its file by name."""
 
 
-async def serve_object(
-    request: Request, found: OpenObject, etag: str, headers: Mapping[str, str]
-) -> Response:
-    """The answer to GET and HEAD of an object; `headers` tell its type, and how to keep it.
+def asks_for_the_whole(exchange: Exchange) -> bool:
+    """Whether it is a plain GET."""
+    sent = exchange.headers
+    return exchange.method == "GET" and not any(name in sent for name in _CONDITIONS)
 
-    Raises RangeNotSatisfiable. The object is closed in the end.
-    """
-    info = found.info
-    unchanged = answer_unchanged(request, info, etag, headers)
-    if unchanged is not None:
-        await found.close()
-        return unchanged
-    tag, modified = f'"{etag}"', info.modified_at // 1000
-    sent = _sent(info, etag, headers)
+
+def send_seen(exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers, path: str) -> bool:
+    """Have the server send all bytes of a file that nobody has opened for this; whether it can."""
+    length = ("content-length", str(info.size))
+    sent = [*_common(exchange, info, etag), *headers, length]
+    if not exchange.transport.send_file(200, sent, path, 0, info.size):
+        return False
+    exchange.status = 200
+    return True
+
+
+async def send_object(exchange: Exchange, shown: Shown) -> None:
+    """Answer GET and HEAD of an object. Raises RangeNotSatisfiable, ObjectsUnavailable;
+    Disconnected."""
+    try:
+        if not await send_unchanged(exchange, shown.found.info, shown.etag, shown.headers):
+            await _send(exchange, shown)
+    finally:
+        await shown.found.close()
+
+
+async def send_unchanged(exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers) -> bool:
+    """Answer 304 to a client that has these bytes already; whether that was done."""
+    if not _is_unchanged(exchange.headers, f'"{etag}"', info.modified_at // 1000):
+        return False
+    kept = [pair for pair in headers if pair[0] != "content-type"]
+    await exchange.send(304, [*_common(exchange, info, etag), *kept], b"")
+    return True
+
+
+def _common(exchange: Exchange, info: ObjectInfo, etag: str) -> Headers:
+    return [
+        ("etag", f'"{etag}"'),
+        ("last-modified", formatdate(info.modified_at // 1000, usegmt=True)),
+        *_ALIKE,
+        *exchange.common_headers(),
+    ]
+
+
+async def _send(exchange: Exchange, shown: Shown) -> None:
+    info, asked = shown.found.info, exchange.headers
+    headers = _common(exchange, info, shown.etag)
     ranges: list[ByteRange] = []
-    if request.method == "GET" and _is_range_meant(request, tag, modified):
-        try:
-            ranges = parse_ranges(request.headers.get("range"), info.size)
-        except RangeNotSatisfiable:
-            await found.close()
-            raise
-    if not ranges:
-        sent["content-length"] = str(info.size)
-        if request.method == "HEAD":
-            await found.close()
-            return Response(headers=sent)
-        return ObjectResponse(found, found.parts(), headers=sent)
-    if len(ranges) == 1:
-        [one] = ranges
-        sent["content-range"] = _content_range(one, info.size)
-        sent["content-length"] = str(one.length)
-        body = found.parts(one.start, one.length)
-        return ObjectResponse(found, body, status_code=206, headers=sent)
-    return _several(found, ranges, sent)
+    if exchange.method == "GET" and _is_range_meant(asked, shown.etag, info):
+        ranges = parse_ranges(asked.get("range"), info.size)
+    if len(ranges) > 1:
+        await _send_several(exchange, shown, ranges, headers)
+        return
+    status, window = 200, ByteRange(0, info.size)
+    headers += shown.headers
+    if ranges:
+        status, [window] = 206, ranges
+        headers.append(("content-range", _content_range(window, info.size)))
+    headers.append(("content-length", str(window.length)))
+    if exchange.method == "HEAD":
+        await exchange.send(status, headers, b"")
+    else:
+        await _send_window(exchange, shown, window, status, headers)
 
 
-def answer_unchanged(
-    request: Request, info: ObjectInfo, etag: str, headers: Mapping[str, str]
-) -> Response | None:
-    """The 304 for a client that has these bytes already, or None."""
-    if not _is_unchanged(request, f'"{etag}"', info.modified_at // 1000):
-        return None
-    sent = _sent(info, etag, headers)
-    sent.pop("content-type", None)
-    return Response(status_code=304, headers=sent)
+async def _send_window(
+    exchange: Exchange, shown: Shown, window: ByteRange, status: int, headers: Headers
+) -> None:
+    found, start, length = shown.found, window.start, window.length
+    if length <= _AT_ONCE:
+        body = b"".join([part async for part in found.parts(start, length)])
+        if len(body) != length:
+            raise ObjectsUnavailable(f"{found.info.key} ends too early")
+        await exchange.send(status, headers, body)
+        return
+    path = found.path if shown.is_lasting else None
+    if path is not None and exchange.transport.send_file(status, headers, path, start, length):
+        exchange.status = status
+        return
+    await _stream(exchange, status, headers, found.parts(start, length))
 
 
-def _sent(info: ObjectInfo, etag: str, headers: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "etag": f'"{etag}"',
-        "last-modified": formatdate(info.modified_at // 1000, usegmt=True),
-        "accept-ranges": "bytes",
-        **SAFE,
-        **headers,
-    }
-
-
-def _several(found: OpenObject, ranges: list[ByteRange], sent: dict[str, str]) -> Response:
+async def _send_several(
+    exchange: Exchange, shown: Shown, ranges: list[ByteRange], headers: Headers
+) -> None:
     """A `multipart/byteranges` answer."""
-    boundary, size = uuid4(), found.info.size
-    kind = sent.pop("content-type")
+    boundary, size = uuid4(), shown.found.info.size
+    kind = dict(shown.headers)["content-type"]
+    others = [pair for pair in shown.headers if pair[0] != "content-type"]
     heads = [
         f"--{boundary}\r\nContent-Type: {kind}\r\n"
         f"Content-Range: {_content_range(one, size)}\r\n\r\n".encode()
@@ -113,36 +142,53 @@ def _several(found: OpenObject, ranges: list[ByteRange], sent: dict[str, str]) -
     async def body() -> AsyncIterator[bytes]:
         for head, one in zip(heads, ranges, strict=True):
             yield head
-            async for part in found.parts(one.start, one.length):
+            async for part in shown.found.parts(one.start, one.length):
                 yield part
             yield b"\r\n"
         yield end
 
-    sent["content-type"] = f"multipart/byteranges; boundary={boundary}"
-    sent["content-length"] = str(length)
-    return ObjectResponse(found, body(), status_code=206, headers=sent)
+    headers += [
+        ("content-type", f"multipart/byteranges; boundary={boundary}"),
+        ("content-length", str(length)),
+        *others,
+    ]
+    await _stream(exchange, 206, headers, body())
+
+
+async def _stream(
+    exchange: Exchange, status: int, headers: Headers, body: AsyncIterator[bytes]
+) -> None:
+    """Send parts as they come. One that fails leaves the answer incomplete, which the client
+    notices: its length was announced."""
+    exchange.status = status
+    writer = await exchange.transport.stream(status, headers)
+    try:
+        async for part in body:
+            await writer.send_bytes(part)
+    finally:
+        await exchange.transport.end()
 
 
 def _content_range(one: ByteRange, size: int) -> str:
     return f"bytes {one.start}-{one.end - 1}/{size}"
 
 
-def _is_unchanged(request: Request, tag: str, modified: int) -> bool:
+def _is_unchanged(asked: RequestHeaders, tag: str, modified: int) -> bool:
     """Whether the client has these bytes already; the tag decides where both are given."""
-    tags = request.headers.get("if-none-match")
+    tags = asked.get("if-none-match")
     if tags is not None:
         known = {one.strip().removeprefix("W/") for one in tags.split(",")}
         return "*" in known or tag in known
-    since = _seconds(request.headers.get("if-modified-since"))
+    since = _seconds(asked.get("if-modified-since"))
     return since is not None and modified <= since
 
 
-def _is_range_meant(request: Request, tag: str, modified: int) -> bool:
+def _is_range_meant(asked: RequestHeaders, etag: str, info: ObjectInfo) -> bool:
     """Whether the range is of these bytes (`If-Range`)."""
-    condition = request.headers.get("if-range")
-    if condition is None or condition.strip() == tag:
+    condition = asked.get("if-range")
+    if condition is None or condition.strip() == f'"{etag}"':
         return True
-    return _seconds(condition) == modified
+    return _seconds(condition) == info.modified_at // 1000
 
 
 def _seconds(date: str | None) -> int | None:

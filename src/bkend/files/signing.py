@@ -1,6 +1,7 @@
-"""Signed addresses of bytes (30 §5.2, §5.8, §5.9).
+"""Signed addresses of bytes (30 §5.2, §5.8, §5.9; 11 §4).
 
-A signature holds for one method, key, environment, end, size bound and part, and for nothing else.
+A signature holds for one method, key, environment, end, size bound and part, of a file or of an
+avatar, and for nothing else.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from bkend.secret import Rings, Secret
 _SECONDS = re.compile(r"[1-9][0-9]{0,11}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 _FIELDS = 4
+_ALWAYS = frozenset({"expires", "signature"})
+_ENVIRONMENT = frozenset({"environment"})
+_PART = frozenset({"uploadId", "partNumber"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Permit:
     """The most bytes of an upload."""
     upload_id: str = ""
     part: int = 0
+    area: Literal["files", "avatars"] = "files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Signature:
     value: str
     upload_id: str = ""
     part: int = 0
+    environment_id: str = ""
+    """Given where the key does not tell it, which is of avatars."""
 
 
 def read_signature(query: str) -> Signature | None:
@@ -51,20 +58,21 @@ def read_signature(query: str) -> Signature | None:
     except ValueError:
         return None
     given = dict(pairs)
-    names = {"expires", "signature"}
-    if "uploadId" in given:
-        names |= {"uploadId", "partNumber"}
-    if (
-        len(pairs) != len(names)
-        or given.keys() != names
-        or not _SECONDS.fullmatch(given["expires"])
-    ):
+    more = given.keys() - _ALWAYS
+    if len(pairs) != len(given) or len(given) - len(more) != len(_ALWAYS):
+        return None
+    if more not in (frozenset(), _ENVIRONMENT, _PART) or not _SECONDS.fullmatch(given["expires"]):
         return None
     part = given.get("partNumber", "")
     if part and not _NUMBER.fullmatch(part):
         return None
-    upload_id = given.get("uploadId", "")
-    return Signature(int(given["expires"]), given["signature"], upload_id, int(part or 0))
+    return Signature(
+        int(given["expires"]),
+        given["signature"],
+        given.get("uploadId", ""),
+        int(part or 0),
+        given.get("environment", ""),
+    )
 
 
 class FileSigner:
@@ -78,24 +86,26 @@ class FileSigner:
         """The query string, and when it ends, in milliseconds since 1970."""
         expires = self._clock.now_ms() // 1000 + seconds
         query: dict[str, str | int] = {}
-        if permit.upload_id:
+        if permit.area == "avatars":
+            query = {"environment": permit.environment_id}
+        elif permit.upload_id:
             query = {"uploadId": permit.upload_id, "partNumber": permit.part}
         signature = _signature(self._secrets.ring().current, permit, expires)
         return urlencode({**query, "expires": expires, "signature": signature}), expires * 1000
 
     def accepts(self, permit: Permit, given: Signature) -> bool:
         """Whether the signature allows exactly this, and still does."""
-        signature = given.value.encode()
-        accepted = [
-            _signature(secret, permit, given.expires) for secret in self._secrets.ring().all
-        ]
+        now, ring, signature = self._clock.now_ms(), self._secrets.ring(), given.value.encode()
+        secrets = [ring.current, *(held.secret for held in ring.signing(now))]
+        accepted = [_signature(secret, permit, given.expires) for secret in secrets]
         if not any(hmac.compare_digest(good.encode(), signature) for good in accepted):
             return False
-        return self._clock.now_ms() < given.expires * 1000
+        return now < given.expires * 1000
 
 
 def _signature(secret: Secret, permit: Permit, expires: int) -> str:
     fields = (
+        permit.area,
         permit.method,
         permit.environment_id,
         permit.key,

@@ -1,7 +1,12 @@
-"""Dropping what nobody goes on with: intents without bytes, uploads in parts (30 §2, §4)."""
+"""Dropping what nobody goes on with: intents without bytes, uploads in parts (30 §2, §4).
+
+Nothing is remembered between calls, and every step leaves what the next call can go on from: a
+restart or a crash in the middle loses nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -10,6 +15,7 @@ from bkend.clock import Clock
 from bkend.files.collections import UPLOADS
 from bkend.objects.interface import Objects, UnknownUpload
 from bkend.store import (
+    ALWAYS,
     Compare,
     Condition,
     Conflict,
@@ -17,20 +23,24 @@ from bkend.store import (
     Equals,
     Find,
     Missing,
+    Operation,
     Sort,
     Store,
+    Update,
     all_of,
 )
 from bkend.store.documents import format_time, parse_time
 
 PENDING_MS = 24 * 60 * 60 * 1000
 PARTS_MS = 7 * 24 * 60 * 60 * 1000
-_AT_ONCE = 100
+MOST_AT_ONCE = 1000
+"""So many intents of each kind are looked at by one sweep; the next one goes on."""
+_PAGE = 100
 _BY_ID = (Sort(("id",)),)
 
 
 class Sweeping:
-    """Of one environment; nothing is remembered between calls, so a restart loses nothing."""
+    """Of one environment."""
 
     def __init__(self, store: Store, clock: Clock, objects: Objects) -> None:
         self._store = store
@@ -38,18 +48,17 @@ class Sweeping:
         self._objects = objects
 
     async def sweep(self) -> None:
-        """Raises StoreError."""
+        """Raises StoreError; what is left then is taken up by the next sweep."""
         now = self._clock.now_ms()
         # Once there are bytes an intent is kept; the tag tells so, except where the bytes went past
-        # this server, so those are looked for.
+        # this server, so those are looked for, once.
         without = all_of(
             Equals(("uploadId",), None),
             Equals(("objectTag",), None),
             Compare(("createdAt",), "lte", format_time(now - PENDING_MS)),
         )
         async for document in self._found(without):
-            if await self._objects.head(document["s3Key"]) is None:
-                await self._forget(document)
+            await self._drop_or_note(document)
         left = all_of(
             Compare(("uploadId",), "gt", ""),
             Compare(("updatedAt",), "lte", format_time(now - PARTS_MS)),
@@ -57,19 +66,17 @@ class Sweeping:
         async for document in self._found(left):
             if await self._last_part(document) <= now - PARTS_MS:
                 await self._objects.abort_multipart(document["s3Key"], document["uploadId"])
-                await self._forget(document)
+                await self._drop_or_note(document)
 
-    async def _found(self, where: Condition) -> Any:
+    async def _found(self, where: Condition) -> AsyncIterator[dict[str, Any]]:
         """The matching intents; those that stay are passed over."""
-        last: Condition = all_of()
-        while True:
-            query = Find(
-                UPLOADS, all_of(where, last), sort=_BY_ID, descending=False, limit=_AT_ONCE
-            )
+        last: Condition = ALWAYS
+        for _ in range(MOST_AT_ONCE // _PAGE):
+            query = Find(UPLOADS, all_of(where, last), sort=_BY_ID, descending=False, limit=_PAGE)
             documents = orjson.loads((await self._store.find(query)).items)
             for document in documents:
                 yield document
-            if len(documents) < _AT_ONCE:
+            if len(documents) < _PAGE:
                 return
             last = Compare(("id",), "gt", documents[-1]["id"])
 
@@ -82,12 +89,19 @@ class Sweeping:
             return last
         return max([last, *(part.modified_at for part in parts)])
 
-    async def _forget(self, document: dict[str, Any]) -> None:
+    async def _drop_or_note(self, document: dict[str, Any]) -> None:
+        """Forget an intent, or note that it has bytes after all: a crash can come between the
+        completion of parts and its note."""
+        info = await self._objects.head(document["s3Key"])
         unchanged = all_of(
             Equals(("uploadId",), document["uploadId"]),
             Equals(("objectTag",), document["objectTag"]),
         )
+        change: Operation = Delete(UPLOADS, document["id"], guard=unchanged)
+        if info is not None:
+            noted = {"uploadId": None, "objectTag": info.etag}
+            change = Update(UPLOADS, document["id"], set=noted, guard=unchanged)
         try:
-            await self._store.commit([Delete(UPLOADS, document["id"], guard=unchanged)])
+            await self._store.commit([change])
         except (Conflict, Missing):
             pass

@@ -159,13 +159,17 @@ class Uploads:
 
     # -- bytes ------------------------------------------------------------------------------
 
-    async def receive(self, document: dict[str, Any], parts: AsyncIterable[bytes]) -> ObjectInfo:
-        """Store the bytes of an intent, in place of those sent before.
+    async def receive(
+        self, document: dict[str, Any], parts: AsyncIterable[bytes], size: int | None = None
+    ) -> ObjectInfo:
+        """Store the bytes of an intent, in place of those sent before; `size` where it is known,
+        so that no more room is asked of the disk than is needed.
 
         Raises KeyAlreadyExists (registered meanwhile), UploadTooLarge, FileTooSmall;
         ObjectsUnavailable; and what `parts` raises. Nothing is kept then.
         """
-        key, limit = document["s3Key"], document["limit"]
+        key = document["s3Key"]
+        limit = document["limit"] if size is None else min(size, document["limit"])
         try:
             stored = await self._objects.put(
                 key,

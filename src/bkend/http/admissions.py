@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bkend.auth.identity import Identity
@@ -21,7 +23,8 @@ class Admission:
 
     key_value: str
     key: Key
-    environment: Environment
+    environment: weakref.ref[Environment]
+    """Not held: an environment that nobody uses is closed, and its admissions go with it."""
     identity: Identity | None
     until: int
     """Milliseconds since 1970."""
@@ -41,8 +44,11 @@ class Admissions:
         self._environments = environments
         self._clock = clock
 
-    def of(self, exchange: Exchange, identity: Identity | None) -> Admission:
-        """Of a request that has passed the gate."""
+    def of(
+        self, exchange: Exchange, identity: Identity | None, forget: Callable[[], object]
+    ) -> Admission:
+        """Of a request that has passed the gate; `forget` is called when its environment is
+        closed, or known anew."""
         key, environment = exchange.key, exchange.environment
         assert key is not None
         assert environment is not None
@@ -52,14 +58,18 @@ class Admissions:
         if identity is not None:
             until = min(until, identity.token_expires_at, identity.session.expires_at)
         value = exchange.headers.get("x-api-key") or ""
-        return Admission(value, key, environment, identity, until)
+        weak = weakref.ref(environment, lambda _: forget())
+        return Admission(value, key, weak, identity, until)
 
-    def hold(self, admission: Admission) -> bool:
-        """Whether the same request would be let in again; its rate limit is not looked at."""
-        environment, identity = admission.environment, admission.identity
-        return (
-            self._clock.now_ms() < admission.until
+    def hold(self, admission: Admission) -> Environment | None:
+        """The environment, if the same request would be let in again; its rate limit is not looked
+        at."""
+        environment, identity = admission.environment(), admission.identity
+        holds = (
+            environment is not None
+            and self._clock.now_ms() < admission.until
             and self._keys.cached(admission.key_value) is admission.key
             and self._environments.cached(environment.state.id) is environment
             and (identity is None or environment.services.identities.is_current(identity))
         )
+        return environment if holds else None

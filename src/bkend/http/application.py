@@ -1,12 +1,13 @@
 """The HTTP application: request ids, CORS preflight, the two lanes, one place for errors.
 
-`/v1/data` and its shorthand go to a plain endpoint (the hot lane); everything else to FastAPI.
+`/v1/data` and its shorthand, and the bytes of files at `/raw`, go to plain endpoints (the hot
+lane); everything else to FastAPI.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -26,12 +27,12 @@ from bkend.errors import (
     UriTooLong,
 )
 from bkend.http.addresses import Network
-from bkend.http.exchange import Exchange
+from bkend.http.exchange import Exchange, Sending
 from bkend.http.gate import Background, Gate
 from bkend.http.keyless import needs_no_key, versioned
+from bkend.http.later import Later
 from bkend.http.metrics import Metrics
 from bkend.http.transports import (
-    AsgiApp,
     AsgiTransport,
     Disconnected,
     Headers,
@@ -43,6 +44,7 @@ from bkend.http.transports import (
     Transport,
     Writer,
 )
+from bkend.manage.recording import begin_report
 from bkend.records.api import handle_records
 from bkend.records.door import TableDoor
 from bkend.store import (
@@ -54,6 +56,8 @@ from bkend.store import (
 )
 
 LONGEST_TARGET = 64 * 1024
+ALIVE_PATH = "/healthz"
+ALIVE = b'{"status":"ok"}'
 FIXED_WORDS = frozenset(
     {"auth", "users", "files", "data", "health", "docs", "mcp", "img", "cdn", "storage"}
 )
@@ -72,7 +76,8 @@ class Application:
         door: TableDoor,
         me: MeDoor,
         background: Background,
-        fixed: AsgiApp,
+        raw: Callable[[Exchange], Sending],
+        fixed: Later,
         database: Database,
         metrics: Metrics,
         clock: Clock,
@@ -83,6 +88,7 @@ class Application:
         self._door = door
         self._me = me
         self._background = background
+        self._raw = raw
         self._fixed = fixed
         self._database = database
         self._metrics = metrics
@@ -90,6 +96,10 @@ class Application:
         self._log_requests = log_requests
         self._process = os.urandom(6).hex()
         self._numbers = count(clock.now_ms() & 0xFFFFFF)
+
+    async def prepare(self) -> None:
+        """Load what the first request to a fixed endpoint would have to wait for."""
+        await self._fixed.loaded()
 
     async def finish(self) -> None:
         """Wait for the small tasks that no answer waited for."""
@@ -123,8 +133,13 @@ class Application:
                 raise UriTooLong
             if path.startswith("/v1/data/") and exchange.method != "OPTIONS":
                 waiting = handle_records(exchange, self._door, path[9:])
+            elif path.startswith("/raw/"):
+                waiting = self._raw(exchange)
             elif path == ME and exchange.method == "GET":
                 waiting = self._answer_me(exchange)
+            elif path == ALIVE_PATH and exchange.method in ("GET", "HEAD"):
+                exchange.route = ALIVE_PATH
+                waiting = exchange.respond(200, ALIVE)
             else:
                 waiting = self._route(exchange, path)
         except Exception as error:
@@ -214,6 +229,7 @@ class Application:
         try:
             await self._fixed(scope, exchange.receive, answer.send)
         finally:
+            begin_report(None)  # what was said of this request is not said of a later one
             exchange.route = getattr(scope.get("route"), "path", "unmatched")
             await answer.finish()
 

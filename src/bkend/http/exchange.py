@@ -40,6 +40,7 @@ class Exchange:
 
     __slots__ = (
         "_is_received",
+        "_kept",
         "_received",
         "_trusted",
         "environment",
@@ -74,6 +75,7 @@ class Exchange:
         self.rate: tuple[int, int] | None = None
         self._received = -1
         self._is_received = False
+        self._kept: bytes | None = None
 
     @property
     def address(self) -> str:
@@ -107,6 +109,8 @@ class Exchange:
 
         Raises PayloadTooLarge once the body is known to be too large, and Disconnected.
         """
+        if self._kept is not None:
+            return self._kept, False
         if self._received < 0:
             self._received = 0
             declared = self.headers.get("content-length")
@@ -121,6 +125,9 @@ class Exchange:
     async def stream(self) -> AsyncIterator[bytes]:
         """The body as it comes, for those who count and store it themselves. Raises Disconnected
         when it ends before its announced length."""
+        if self._kept is not None:
+            yield self._kept
+            return
         announced, received, more = self.headers.get("content-length"), 0, True
         while more:
             part, more = await self.transport.chunk()
@@ -138,6 +145,11 @@ class Exchange:
             part, more = await self.chunk()
             parts.append(part)
         return b"".join(parts)
+
+    async def keep_body(self) -> bytes:
+        """As `body`, which may then be asked for again."""
+        self._kept = await self.body()
+        return self._kept
 
     async def receive(self) -> Message:
         """The body as ASGI messages, then the client's leaving, for FastAPI."""

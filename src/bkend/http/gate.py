@@ -106,8 +106,13 @@ def check_environment(environment: Environment | None) -> None:
     """Refuse an environment that is gone, or not active, or of an inactive project."""
     if environment is None:
         raise EnvironmentNotFound
-    if not (environment.state.active and environment.state.project.active):
+    if not is_active(environment):
         raise EnvironmentNotActive
+
+
+def is_active(environment: Environment) -> bool:
+    """Whether it and its project serve requests."""
+    return environment.state.active and environment.state.project.active
 
 
 async def identify(

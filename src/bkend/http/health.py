@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from bkend.core import Core
 from bkend.errors import NotFound, Unavailable
+from bkend.http.application import ALIVE, ALIVE_PATH
 from bkend.http.exchange import Exchange
 from bkend.http.metrics import Metrics
 from bkend.store import StoreUnavailable
@@ -25,7 +26,7 @@ def health_routes(core: Core, metrics: Metrics) -> list[BaseRoute]:
     """`/healthz`, `/readyz`, `/metrics`."""
 
     async def healthz(request: Request) -> Response:
-        return Response(b'{"status":"ok"}', headers=_NO_STORE, media_type=_JSON)
+        return Response(ALIVE, headers=_NO_STORE, media_type=_JSON)
 
     ready_until = 0.0
 
@@ -47,7 +48,7 @@ def health_routes(core: Core, metrics: Metrics) -> list[BaseRoute]:
         return Response(metrics.render(), headers=_NO_STORE, media_type=_PROMETHEUS)
 
     return [
-        Route("/healthz", healthz),
+        Route(ALIVE_PATH, healthz),
         Route("/readyz", readyz),
         Route("/metrics", show_metrics),
     ]

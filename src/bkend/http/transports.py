@@ -11,6 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
+from bkend.http.disconnected import Disconnected as Disconnected
+from bkend.http.pipes import IS_POSSIBLE, PipeWriter
+
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -19,10 +22,7 @@ AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = list[tuple[str, str]]
 
 _SMALL_BODY = 64 * 1024
-
-
-class Disconnected(Exception):
-    """The client went away before its body was complete."""
+_SMALL_ANSWER = 256 * 1024
 
 
 class RequestHeaders(Protocol):
@@ -39,10 +39,10 @@ class RequestHeaders(Protocol):
 
 
 class Writer(Protocol):
-    """The body of an answer whose length is not known beforehand."""
+    """The body of an answer that is sent in parts."""
 
     async def send_bytes(self, data: bytes) -> None:
-        """Send a part."""
+        """Send a part; raises Disconnected."""
 
 
 class Transport(Protocol):
@@ -69,8 +69,12 @@ class Transport(Protocol):
     def send(self, status: int, headers: Headers, body: bytes) -> Awaitable[None] | None:
         """The whole answer; what is returned, if anything, is to be waited for."""
 
+    def send_file(self, status: int, headers: Headers, path: str, start: int, length: int) -> bool:
+        """Have the server itself send so many bytes of a file, at the client's pace; False when
+        it cannot. The headers are complete."""
+
     async def stream(self, status: int, headers: Headers) -> Writer:
-        """Begin an answer of unknown length."""
+        """Begin an answer in parts, whose length need not be known."""
 
     async def end(self) -> None:
         """End a streamed answer."""
@@ -81,9 +85,11 @@ class RsgiTransport:
 
     __slots__ = (
         "_parts",
+        "_pipe",
         "_protocol",
         "_received",
         "_scope",
+        "_unsent",
         "headers",
         "method",
         "path",
@@ -95,6 +101,8 @@ class RsgiTransport:
         self._protocol = protocol
         self._parts: AsyncIterator[bytes] | None = None
         self._received = 0
+        self._pipe: PipeWriter | None = None
+        self._unsent: tuple[int, Headers] = (200, [])
         self.method: str = scope.method
         self.path: str = scope.path
         self.query_string: str = scope.query_string
@@ -170,12 +178,46 @@ class RsgiTransport:
         else:
             self._protocol.response_empty(status, headers)
 
+    def send_file(self, status: int, headers: Headers, path: str, start: int, length: int) -> bool:
+        if status == 206:
+            self._protocol.response_file_range(status, headers, path, start, start + length)
+        else:
+            self._protocol.response_file(status, headers, path)
+        return True
+
     async def stream(self, status: int, headers: Headers) -> Writer:
-        writer: Writer = self._protocol.response_stream(status, headers)
-        return writer
+        announced = next((value for name, value in headers if name == "content-length"), "")
+        is_small = announced.isdigit() and int(announced) <= _SMALL_ANSWER
+        if is_small or not IS_POSSIBLE:
+            return _RsgiWriter(self._protocol.response_stream(status, headers))
+        protocol = self._protocol
+        self._pipe = PipeWriter(lambda path: protocol.response_file(status, headers, path))
+        self._unsent = status, headers
+        return self._pipe
 
     async def end(self) -> None:
-        """Granian ends the answer when the application returns."""
+        """Granian ends its own streams when the application returns."""
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            if not pipe.has_begun:
+                self._protocol.response_empty(*self._unsent)
+            pipe.close()
+
+
+class _RsgiWriter:
+    """Granian's writer, whose failures mean that the client went away."""
+
+    __slots__ = ("_writer",)
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a part. Raises Disconnected."""
+        try:
+            await self._writer.send_bytes(data)
+        except RuntimeError as error:
+            raise Disconnected from error
 
 
 class AsgiHeaders:
@@ -233,6 +275,9 @@ class AsgiTransport:
     async def send(self, status: int, headers: Headers, body: bytes) -> None:
         await self._start(status, headers)
         await self._send({"type": "http.response.body", "body": body})
+
+    def send_file(self, status: int, headers: Headers, path: str, start: int, length: int) -> bool:
+        return False
 
     async def stream(self, status: int, headers: Headers) -> Writer:
         await self._start(status, headers)

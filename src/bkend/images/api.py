@@ -15,7 +15,9 @@ from bkend.core import Core
 from bkend.errors import ApiError
 from bkend.files.errors import FileAccessDenied, FileNotFound
 from bkend.files.raw import known_file, preflight, serve_file
-from bkend.files.serving import CORS, PUBLIC, answer_unchanged, serve_object
+from bkend.files.serving import CORS, PUBLIC, Shown, send_object, send_unchanged
+from bkend.http.answered import Answered
+from bkend.http.exchange import Exchange
 from bkend.images.errors import ImagesBusy
 from bkend.images.formats import TYPES, is_svg, stays, takes_webp
 from bkend.images.instructions import Instructions, parse_image_path
@@ -28,38 +30,42 @@ _ATTEMPTS = 3
 
 async def serve_image(request: Request) -> Response:
     """GET, HEAD and preflight of one image; errors carry the CORS headers too."""
-    if request.method == "OPTIONS":
-        return preflight(request, "GET, HEAD, OPTIONS")
+    core: Core = request.app.state.core
+    exchange: Exchange = request.scope["bkend.exchange"]
     try:
-        asked, key = parse_image_path(request.path_params["path"])
-        return await _get(request, asked, key)
+        if request.method == "OPTIONS":
+            await preflight(exchange, "GET, HEAD, OPTIONS")
+        else:
+            asked, key = parse_image_path(request.path_params["path"])
+            await _get(core, exchange, asked, key)
     except ApiError as error:
         error.headers.update(CORS)
         raise
+    return Answered()
 
 
-async def _get(request: Request, asked: Instructions, key: str) -> Response:
-    core: Core = request.app.state.core
+async def _get(core: Core, exchange: Exchange, asked: Instructions, key: str) -> None:
     content_type = await _type_of_public(core, key)
     if is_svg(content_type):
-        return await serve_file(request, key)
+        await serve_file(core, exchange, key)
+        return
     varies = asked.format is None and not stays(content_type)
-    automatic = varies and takes_webp(request.headers.getlist("accept"))
-    headers = {"cache-control": PUBLIC, **({"vary": "Accept"} if varies else {})}
+    automatic = varies and takes_webp(exchange.headers.get_all("accept"))
+    headers = [("cache-control", PUBLIC), *([("vary", "Accept")] if varies else [])]
     look = partial(_look, core, key)
     source = await _stored(core, key)
     for _ in range(_ATTEMPTS):
         wish = Wish(source, asked, automatic)
-        unchanged = answer_unchanged(request, source, wish.tag, headers)
-        if unchanged is not None:
-            return unchanged
+        if await send_unchanged(exchange, source, wish.tag, headers):
+            return
         try:
             image = await core.images.open(wish, look)
         except SourceChanged:
             source = await look()
             continue
-        headers["content-type"] = TYPES[image.format]
-        return await serve_object(request, image, wish.tag, headers)
+        described = [("content-type", TYPES[image.format]), *headers]
+        await send_object(exchange, Shown(image, wish.tag, described))
+        return
     raise ImagesBusy("The picture is being replaced; try again")
 
 

@@ -34,6 +34,7 @@ class Result:
     format: Format
     content: bytes | None
     _file: FileIO | None = None
+    path = None
 
     def of(self, source: ObjectInfo, tag: str) -> Result:
         """This image under the name and time of what it was made of."""

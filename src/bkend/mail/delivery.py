@@ -73,21 +73,31 @@ class Delivery:
             if collection in (OUTBOX, "*"):
                 self._woken.set()
 
-        if outbox.environment_id not in self._outboxes:
+        held = self._outboxes.get(outbox.environment_id)
+        if held is None or held.store is not outbox.store:
             outbox.store.listen(changed)
         self._outboxes[outbox.environment_id] = outbox
         self._woken.set()
+
+    async def is_busy(self, environment_id: str) -> bool:
+        """Whether mails of the environment are still to be sent."""
+        outbox = self._outboxes.get(environment_id)
+        return not self.captures and outbox is not None and await outbox.next_due() is not None
+
+    def detach(self, environment_id: str) -> None:
+        """The environment is closed; it is attached again when it is opened."""
+        self._outboxes.pop(environment_id, None)
 
     def wake(self) -> None:
         """There is something to send."""
         self._woken.set()
 
     def start(self, open_environments: Callable[[], Awaitable[None]]) -> None:
-        """Begin; mails that an earlier process left are found by opening every environment."""
-        self._tasks = [
-            asyncio.create_task(self._run()),
-            asyncio.create_task(_find(open_environments)),
-        ]
+        """Begin; mails that an earlier process left to be sent are found by opening every
+        environment."""
+        self._tasks = [asyncio.create_task(self._run())]
+        if not self.captures:
+            self._tasks.append(asyncio.create_task(_find(open_environments)))
 
     async def stop(self) -> None:
         """Finish what is being sent, for a few seconds at most."""
@@ -95,11 +105,12 @@ class Delivery:
         self._woken.set()
         if not self._tasks:
             return
-        run, find = self._tasks
-        find.cancel()
+        run, *find = self._tasks
+        for task in find:
+            task.cancel()
         await asyncio.wait([run], timeout=_STOP_SECONDS)
         run.cancel()
-        await asyncio.gather(run, find, return_exceptions=True)
+        await asyncio.gather(run, *find, return_exceptions=True)
         self._tasks = []
 
     async def _run(self) -> None:

@@ -46,13 +46,17 @@ class Connection:
             cert_bundle=address.ca,
         )
 
+    async def open(self) -> None:
+        """Connect and sign in. Raises ServerProblem."""
+        try:
+            await self._client.connect()
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise ServerProblem(_reason(error)) from None
+
     async def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
         """Hand over one mail. Raises ServerProblem, MailRefused."""
         if not self._client.is_connected:
-            try:
-                await self._client.connect()
-            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-                raise ServerProblem(_reason(error)) from None
+            await self.open()
         try:
             await self._client.send_message(message, sender=sender, recipients=[recipient])
         except aiosmtplib.SMTPRecipientsRefused as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +10,16 @@ import orjson
 from bkend.clock import Clock
 from bkend.ids import prefixed, project_id
 from bkend.manage.control import ENVIRONMENTS, ORGANIZATIONS, PROJECTS
+from bkend.manage.documents import (
+    ENVIRONMENT_NAME,
+    SLUG,
+    environment_fields,
+    organization_fields,
+    project_fields,
+    slug_of,
+)
 from bkend.manage.keys import Keys
-from bkend.store import ALWAYS, Condition, Duplicate, Equals, Find, Insert, Store, all_of
-from bkend.store.documents import format_time
-
-SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,48}[a-z0-9])\Z")
-ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}\Z")
-_TYPES = {"dev": "dev", "staging": "staging", "prod": "prod"}
+from bkend.store import ALWAYS, Condition, Duplicate, Equals, Find, Insert, Not, Store, all_of
 
 
 class HierarchyProblem(Exception):
@@ -90,7 +92,8 @@ class Hierarchy:
         return project
 
     async def _named_environment(self, project: dict[str, Any], name: str | None) -> dict[str, Any]:
-        of_project = Equals(("projectId",), project["id"])
+        kept = Not(Equals(("status",), "deleting"))
+        of_project = all_of(Equals(("projectId",), project["id"]), kept)
         if name is None:
             return await self._only(ENVIRONMENTS, "environment", of_project, "environment")
         found = await self._one(ENVIRONMENTS, all_of(of_project, Equals(("environment",), name)))
@@ -168,16 +171,8 @@ class Hierarchy:
         return found or await self._insert(
             ORGANIZATIONS,
             prefixed("org"),
-            {
-                "name": name,
-                "displayName": None,
-                "slug": _slug_of(name),
-                "description": None,
-                "plan": "self-hosted",
-                "status": "active",
-                "notificationEmail": None,
-            },
-            Equals(("slug",), _slug_of(name)),
+            organization_fields(name, slug_of(name, "org")),
+            Equals(("slug",), slug_of(name, "org")),
         )
 
     async def _project(self, organization_id: str, slug: str | None) -> dict[str, Any]:
@@ -188,16 +183,7 @@ class Hierarchy:
         return found or await self._insert(
             PROJECTS,
             project_id(),
-            {
-                "organizationId": organization_id,
-                "name": slug,
-                "slug": slug,
-                "description": None,
-                "primaryCloud": "self",
-                "primaryRegion": "local",
-                "status": "active",
-                "settings": {},
-            },
+            project_fields(organization_id, slug, slug),
             all_of(inside, Equals(("slug",), slug)),
         )
 
@@ -206,20 +192,10 @@ class Hierarchy:
         wanted = all_of(inside, Equals(("environment",), name)) if name else inside
         found = await self._one(ENVIRONMENTS, wanted)
         name = name or "dev"
-        ready = format_time(self._clock.now_ms())
         return found or await self._insert(
             ENVIRONMENTS,
             prefixed("env"),
-            {
-                "projectId": project["id"],
-                "environment": name,
-                "environmentType": _TYPES.get(name, "custom"),
-                "cloud": "self",
-                "region": "local",
-                "cluster": None,
-                "status": "active",
-                "deployment": {"status": "active", "startedAt": ready, "readyAt": ready},
-            },
+            environment_fields(project["id"], name, self._clock.now_ms()),
             all_of(inside, Equals(("environment",), name)),
         )
 
@@ -260,8 +236,3 @@ def _check_names(organization: str | None, project: str | None, environment: str
         raise HierarchyProblem(
             f"{environment!r} cannot be an environment name: a letter, then up to 29 of a-z, 0-9, -"
         )
-
-
-def _slug_of(name: str) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50].strip("-")
-    return slug if SLUG.match(slug) else f"{slug or 'org'}-org"[:50]

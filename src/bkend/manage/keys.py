@@ -18,7 +18,18 @@ import orjson
 from bkend.clock import Clock
 from bkend.ids import prefixed
 from bkend.manage.control import KEYS
-from bkend.store import Duplicate, Equals, Find, Insert, Missing, Not, Store, Update, all_of
+from bkend.store import (
+    Duplicate,
+    Equals,
+    Find,
+    Insert,
+    Missing,
+    Not,
+    Operation,
+    Store,
+    Update,
+    all_of,
+)
 from bkend.store.documents import format_time, parse_time
 
 KeyType: TypeAlias = Literal["publishable", "secret", "bearer"]
@@ -31,6 +42,22 @@ _CACHE_LIMIT = 10_000
 
 class KeyProblem(Exception):
     """A key cannot be made or revoked; the message says why."""
+
+
+class KeyFormat(KeyProblem):
+    """A value that was given is none of a key."""
+
+
+class KeyInUse(KeyProblem):
+    """A value that was given is that of another key."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that is about to be made."""
+
+    operation: Insert
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +128,7 @@ class Keys:
             self._by_value[value] = key
         return key
 
-    async def create(
+    def prepare(
         self,
         *,
         type: KeyType,
@@ -117,10 +144,10 @@ class Keys:
         project_ids: Sequence[str] | None = None,
         is_default: bool = False,
         created_by: str = "",
-    ) -> dict[str, Any]:
-        """Make a key; the answer is the AccessToken of 51 §3.7 with its full `key`.
+    ) -> NewKey:
+        """The operation that makes a key, for a commit of the caller's.
 
-        Raises KeyProblem: bad name, scope, expiry, format, or a value already in use.
+        Raises KeyProblem: bad name, scope, expiry; KeyFormat.
         """
         if not 1 <= len(name) <= 100:
             raise KeyProblem("the name of a key has 1 to 100 characters")
@@ -135,7 +162,7 @@ class Keys:
         if value is not None and not (
             KEY_PATTERN.match(value) and value.startswith(PREFIXES[type])
         ):
-            raise KeyProblem(f"a {type} key is {PREFIXES[type]} and 64 lower-case hex digits")
+            raise KeyFormat(f"a {type} key is {PREFIXES[type]} and 64 lower-case hex digits")
         value = value or PREFIXES[type] + secrets.token_hex(32)
         now = self._clock.now_ms()
         fields: dict[str, Any] = {
@@ -157,14 +184,23 @@ class Keys:
         if type == "bearer":
             named = None if project_ids is None else list(project_ids)
             fields |= {"role": role, "projectIds": named}
+        return NewKey(Insert(KEYS, prefixed("tok"), fields, now, now, created_by), value)
+
+    async def create(self, **options: Any) -> dict[str, Any]:
+        """Make a key, with the options of `prepare`; the answer is the AccessToken of 51 §3.7 with
+        its full `key`. Raises KeyProblem as `prepare` does, and KeyInUse."""
+        return await self.store_new(self.prepare(**options))
+
+    async def store_new(self, new: NewKey, *operations: Operation) -> dict[str, Any]:
+        """Make a prepared key, in one commit with these operations. Raises KeyInUse."""
         try:
-            [body] = await self._store.commit(
-                [Insert(KEYS, prefixed("tok"), fields, now, now, created_by)]
-            )
+            [body, *_] = await self._store.commit([new.operation, *operations])
         except Duplicate as error:
-            raise KeyProblem("this key value is already in use") from error
+            if error.collection != KEYS:
+                raise
+            raise KeyInUse("this key value is already in use") from error
         assert isinstance(body, bytes)
-        return self._public(orjson.loads(body)) | {"key": value}
+        return self.shown(orjson.loads(body)) | {"key": new.value}
 
     async def list(self, environment_id: str | None = None) -> list[dict[str, Any]]:
         """All keys, newest first, or those of one environment; secrets are masked."""
@@ -177,7 +213,7 @@ class Keys:
         while True:
             page = await self._store.find(Find(KEYS, where, offset=len(found), limit=500))
             items = orjson.loads(page.items)
-            found.extend(self._public(item) for item in items)
+            found.extend(self.shown(item) for item in items)
             if not items or len(found) >= page.total:
                 return found
 
@@ -191,7 +227,7 @@ class Keys:
         except Missing:
             raise KeyProblem(f"there is no key {id!r}") from None
         assert isinstance(body, bytes)
-        return self._public(orjson.loads(body))
+        return self.shown(orjson.loads(body))
 
     def due_for_use_mark(self, key: Key) -> bool:
         """Whether `lastUsedAt` should be written now: at most once a minute and key."""
@@ -209,8 +245,8 @@ class Keys:
         except Missing:
             pass
 
-    def _public(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The AccessToken object of 51 §3.7."""
+    def shown(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The AccessToken object of 51 §3.7, `key` for publishable ones only."""
         shown = {
             name: value
             for name, value in document.items()

@@ -1,109 +1,327 @@
-"""Projects and environments as a tenant sees them, and a project's settings (51 §3.4, §6)."""
+"""Projects as a tenant sees and changes them (51 §3.4, §5, §6)."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from bkend.clock import Clock
 from bkend.errors import Detail, InvalidParameters, NotFound
+from bkend.ids import prefixed, project_id
+from bkend.manage.activity import SYSTEM, Actor, Place, Target, difference, entry
 from bkend.manage.control import ENVIRONMENTS, PROJECTS
-from bkend.manage.rights import Tenant
-from bkend.store import Conflict, Equals, Find, Missing, Store, Update, all_of, any_of
-
-ENVELOPES = ("bare", "wrapped", "both")
-VISIBILITIES = ("public", "private", "protected", "shared")
-_MOST_ORIGINS = 20
-_LARGEST_UPLOAD = 5 * 1024**3
-_HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
-_ORIGIN = re.compile(
-    rf"https://{_HOST}\Z|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{{1,5}})?\Z"
+from bkend.manage.documents import (
+    CLOUDS,
+    Checks,
+    environment_fields,
+    numbered,
+    project_fields,
+    slug_of,
 )
-_ROLE = re.compile(r"[a-z][a-z0-9_-]{0,63}\Z")
-_BUILT_IN_ROLES = frozenset({"admin", "user", "guest"})
+from bkend.manage.errors import (
+    InvalidOrigin,
+    OriginLimitReached,
+    ProjectLimitReached,
+    ProjectSlugTaken,
+)
+from bkend.manage.keys import Keys
+from bkend.manage.listing import Listing, page_of
+from bkend.manage.project_settings import canonical_origin, checked_settings
+from bkend.manage.quotas import Quotas
+from bkend.manage.rights import Tenant
+from bkend.store import (
+    Check,
+    Condition,
+    Conflict,
+    Duplicate,
+    Equals,
+    Find,
+    Insert,
+    Missing,
+    Not,
+    OneOf,
+    Operation,
+    Store,
+    Update,
+    all_of,
+    any_of,
+)
+
 _ATTEMPTS = 5
+_MOST_NUMBERED = 50
+IS_THERE = Not(Equals(("status",), "deleted"))
+_SORTS = ("name", "slug", "createdAt", "updatedAt", "status", "primaryRegion")
 
 
 class Projects:
-    """Finds projects and environments, and changes settings."""
+    """Finds, lists, makes and changes projects."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, keys: Keys, quotas: Quotas | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._keys = keys
+        self._quotas = quotas or Quotas()
 
-    async def find(self, tenant: Tenant, id_or_slug: str) -> dict[str, Any]:
-        """The project document. NotFound also for what the tenant has no membership of."""
+    # -- reading ----------------------------------------------------------------------------
+
+    async def find(
+        self, tenant: Tenant, id_or_slug: str, organization_id: str | None = None
+    ) -> dict[str, Any]:
+        """The project document; a slug must be unique among the tenant's organizations, or in the
+        one that is named.
+
+        NotFound also for what the tenant has no membership of.
+        """
+        theirs = tuple(await tenant.organizations())
+        if organization_id is not None:
+            theirs = tuple(id for id in theirs if id == organization_id)
         where = all_of(
-            Equals(("organizationId",), tenant.key.organization_id),
+            OneOf(("organizationId",), theirs),
             any_of(Equals(("id",), id_or_slug), Equals(("slug",), id_or_slug)),
+            IS_THERE,
         )
-        for project in orjson.loads((await self._store.find(Find(PROJECTS, where))).items):
-            if tenant.sees(project["organizationId"], project["id"]):
-                found: dict[str, Any] = project
-                return found
+        page = await self._store.find(Find(PROJECTS, where))
+        found: list[dict[str, Any]] = [
+            project
+            for project in orjson.loads(page.items)
+            if await tenant.sees(project["organizationId"], project["id"])
+        ]
+        for project in found:
+            if project["id"] == id_or_slug or len(found) == 1:
+                return project
+        if found:
+            raise NotFound(f"There are several projects {id_or_slug[:64]!r}; give the id")
         raise NotFound(f"There is no project {id_or_slug[:64]!r}")
 
-    async def environment(self, project: Mapping[str, Any], id_or_name: str) -> dict[str, Any]:
-        """The environment document; raises NotFound."""
-        where = all_of(
-            Equals(("projectId",), project["id"]),
-            any_of(Equals(("id",), id_or_name), Equals(("environment",), id_or_name)),
+    async def page(
+        self,
+        organization_ids: tuple[str, ...],
+        only: frozenset[str] | None,
+        listing: Listing,
+        *,
+        status: str | None = None,
+        region: str | None = None,
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page of the projects of these organizations, with `environmentCount`; `only` some."""
+        wanted: list[Condition] = [OneOf(("organizationId",), organization_ids), IS_THERE]
+        if only is not None:
+            wanted.append(OneOf(("id",), tuple(only)))
+        if status is not None:
+            wanted.append(Equals(("status",), status))
+        if region is not None:
+            wanted.append(Equals(("primaryRegion",), region))
+        query = listing.find(PROJECTS, all_of(*wanted), ("name", "slug", "description"), _SORTS)
+        documents, total = await page_of(self._store, query)
+        return [await self.shape(one) for one in documents], total
+
+    async def shape(self, project: Mapping[str, Any]) -> dict[str, Any]:
+        """The project as it is shown."""
+        of_it = Equals(("projectId",), project["id"])
+        return {**project, "environmentCount": await self._store.count(ENVIRONMENTS, of_it)}
+
+    # -- making -----------------------------------------------------------------------------
+
+    async def create(
+        self, organization_id: str, actor: Actor, body: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Project, environment `dev`, publishable key `Default`: one commit.
+
+        Raises InvalidParameters, ProjectSlugTaken, ProjectLimitReached.
+        """
+        checks = Checks()
+        name = checks.text("name", body.get("name"), 1, 100)
+        given = body.get("slug")
+        slug = slug_of(name, "app") if given is None else checks.slug(given)
+        fields = project_fields(
+            organization_id,
+            name,
+            slug,
+            checks.optional_text("description", body.get("description"), 1000),
+            checks.choice("primaryCloud", body.get("primaryCloud") or "self", CLOUDS),
+            checks.region(body.get("primaryRegion") or "local"),
         )
-        page = await self._store.find(Find(ENVIRONMENTS, where, limit=1))
-        for environment in orjson.loads(page.items):
-            found: dict[str, Any] = environment
-            return found
-        raise NotFound(f"There is no environment {id_or_name[:64]!r}")
+        checks.done()
+        for number in range(1, _MOST_NUMBERED):
+            try:
+                return await self._create({**fields, "slug": numbered(slug, number)}, actor)
+            except ProjectSlugTaken:
+                if given is not None:
+                    raise
+        raise ProjectSlugTaken(f"the slug {slug!r} is taken; name another one")
+
+    async def _create(
+        self, fields: dict[str, Any], actor: Actor
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        now, id, environment_id = self._clock.now_ms(), project_id(), prefixed("env")
+        organization_id, author = fields["organizationId"], actor.account_id
+        place = Place(organization_id, id)
+        dev = Place(organization_id, id, "dev")
+        key = self._keys.prepare(
+            type="publishable",
+            name="Default",
+            is_default=True,
+            organization_id=organization_id,
+            project_id=id,
+            environment_id=environment_id,
+            environment="dev",
+            created_by=author,
+        )
+        made: list[Operation] = [
+            Insert(PROJECTS, id, fields, now, now, author),
+            Insert(
+                ENVIRONMENTS,
+                environment_id,
+                environment_fields(
+                    id, "dev", now, cloud=fields["primaryCloud"], region=fields["primaryRegion"]
+                ),
+                now,
+                now,
+                author,
+            ),
+            key.operation,
+            entry(
+                "project_created",
+                actor,
+                place,
+                Target("project", id, fields["name"]),
+                now,
+                difference(None, fields),
+            ),
+            entry(
+                "environment_created", actor, dev, Target("environment", environment_id, "dev"), now
+            ),
+            entry(
+                "access_token_created",
+                actor,
+                dev,
+                Target("access_token", key.operation.id, "Default"),
+                now,
+                {"type": "publishable", "maskedKey": key.operation.fields["maskedKey"]},
+            ),
+        ]
+        if self._quotas.projects is not None:
+            theirs = all_of(Equals(("organizationId",), organization_id), IS_THERE)
+            made.insert(0, Check(PROJECTS, theirs, at_most=self._quotas.projects - 1))
+        try:
+            results = await self._store.commit(made)
+        except Duplicate:
+            raise ProjectSlugTaken(f"there is a project {fields['slug']!r} already") from None
+        except Conflict:
+            raise ProjectLimitReached(
+                f"This server allows {self._quotas.projects} projects in an organization"
+            ) from None
+        found = [orjson.loads(body) for body in results if isinstance(body, bytes)]
+        shown = self._keys.shown(found[2]) | {"key": key.value}
+        return found[0], found[1], shown
+
+    # -- changing ---------------------------------------------------------------------------
 
     async def update(
-        self, project: Mapping[str, Any], changes: Mapping[str, Any]
+        self, project: Mapping[str, Any], changes: Mapping[str, Any], actor: Actor = SYSTEM
     ) -> dict[str, Any]:
-        """Change name, description, settings (merged; null brings a default back).
+        """Change name, slug, description, status, settings (merged; null brings a default back).
 
-        Raises InvalidParameters with a detail for each value that is not allowed.
+        Raises InvalidParameters with a detail for each value that is not allowed, ProjectSlugTaken.
         """
-        problems: list[Detail] = []
+        checks = Checks()
         fields: dict[str, Any] = {}
         if "name" in changes:
-            _check_text(changes["name"], "name", 1, 100, problems)
-            fields["name"] = changes["name"]
+            fields["name"] = checks.text("name", changes["name"], 1, 100)
+        if "slug" in changes:
+            fields["slug"] = checks.slug(changes["slug"])
         if "description" in changes:
-            if changes["description"] is not None:
-                _check_text(changes["description"], "description", 0, 1000, problems)
-            fields["description"] = changes["description"]
+            fields["description"] = checks.optional_text(
+                "description", changes["description"], 1000
+            )
+        if "status" in changes:
+            fields["status"] = checks.choice("status", changes["status"], ("active", "inactive"))
         settings = changes.get("settings", {})
         if not isinstance(settings, dict):
-            problems.append(_detail("settings", "type", "settings is an object"))
+            checks.note("settings", "type", "settings is an object")
             settings = {}
-        checked = {name: _setting(name, value, problems) for name, value in settings.items()}
+        problems: list[Detail] = checks.details
+        checked = checked_settings(settings, problems, self._quotas.origins)
         if problems:
             raise InvalidParameters(problems[0]["message"], details=problems)
-        return await self._write(project["id"], fields, checked)
+        return await self._write(project["id"], fields, lambda held: {**held, **checked}, actor)
+
+    async def set_origins(
+        self, project: Mapping[str, Any], origins: Any, actor: Actor
+    ) -> dict[str, Any]:
+        """Replace the list of origins; raises InvalidOrigin, OriginLimitReached."""
+        if not isinstance(origins, list):
+            raise InvalidOrigin("allowedOrigins is a list of origins")
+        wanted = list(dict.fromkeys(_origin(one) for one in origins))
+        self._require_room(wanted)
+        return await self._write(
+            project["id"], {}, lambda held: {**held, "allowedOrigins": wanted}, actor
+        )
+
+    async def add_origin(
+        self, project: Mapping[str, Any], origin: Any, actor: Actor
+    ) -> dict[str, Any]:
+        """Allow one more origin; one that is there stays. Raises InvalidOrigin,
+        OriginLimitReached."""
+        wanted = _origin(origin)
+
+        def added(held: dict[str, Any]) -> dict[str, Any]:
+            origins = list(dict.fromkeys([*(held.get("allowedOrigins") or ()), wanted]))
+            self._require_room(origins)
+            return {**held, "allowedOrigins": origins}
+
+        return await self._write(project["id"], {}, added, actor)
+
+    async def remove_origin(
+        self, project: Mapping[str, Any], origin: Any, actor: Actor
+    ) -> dict[str, Any]:
+        """Allow one origin less; raises InvalidOrigin, NotFound."""
+        wanted = _origin(origin)
+
+        def removed(held: dict[str, Any]) -> dict[str, Any]:
+            origins = list(held.get("allowedOrigins") or ())
+            if wanted not in origins:
+                raise NotFound(f"{wanted} is not in the list")
+            return {**held, "allowedOrigins": [one for one in origins if one != wanted]}
+
+        return await self._write(project["id"], {}, removed, actor)
+
+    def _require_room(self, origins: list[str]) -> None:
+        if len(origins) > self._quotas.origins:
+            raise OriginLimitReached(f"A project lists at most {self._quotas.origins} origins")
 
     async def _write(
-        self, id: str, fields: dict[str, Any], settings: dict[str, Any]
+        self, id: str, fields: dict[str, Any], settings: Any, actor: Actor
     ) -> dict[str, Any]:
         for _ in range(_ATTEMPTS):
             body = await self._store.get(PROJECTS, id)
             if body is None:
                 break
-            held: dict[str, Any] = orjson.loads(body).get("settings") or {}
-            wanted = {n: v for n, v in {**held, **settings}.items() if v is not None}
+            held = orjson.loads(body)
+            before: dict[str, Any] = held.get("settings") or {}
+            wanted = {n: v for n, v in settings(before).items() if v is not None}
+            now, after = self._clock.now_ms(), {**held, **fields, "settings": wanted}
             change = Update(
                 PROJECTS,
                 id,
                 set={**fields, "settings": wanted},
-                updated_at=self._clock.now_ms(),
-                guard=Equals(("settings",), held),
+                updated_at=now,
+                guard=all_of(Equals(("settings",), held.get("settings")), IS_THERE),
             )
+            place = Place(held["organizationId"], id)
+            target = Target("project", id, after["name"])
+            difference_of = difference(held, after)
+            said = entry("project_updated", actor, place, target, now, difference_of)
+            operations: list[Operation] = [change, said] if difference_of["changed"] else [change]
             try:
-                [stored] = await self._store.commit([change])
+                [stored, *_] = await self._store.commit(operations)
             except Conflict:
                 continue
+            except Duplicate:
+                raise ProjectSlugTaken(f"there is a project {fields['slug']!r} already") from None
             except Missing:
                 break
             assert isinstance(stored, bytes)
@@ -112,90 +330,10 @@ class Projects:
         raise NotFound
 
 
-def _setting(name: str, value: Any, problems: list[Detail]) -> Any:
-    check = _SETTINGS.get(name)
-    if check is None:
-        near = difflib.get_close_matches(name, _SETTINGS, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        message = f"{name[:64]!r} is not a setting of a project{hint}"
-        problems.append(_detail(f"settings.{name[:64]}", "unknown", message))
-        return None
-    return None if value is None else check(value, problems)
-
-
-def _envelope(value: Any, problems: list[Detail]) -> Any:
-    if value not in ENVELOPES:
-        message = f"responseEnvelope is {', '.join(ENVELOPES)}"
-        problems.append(_detail("settings.responseEnvelope", "enum", message))
-    return value
-
-
-def _origins(value: Any, problems: list[Detail]) -> Any:
-    place = "settings.allowedOrigins"
-    if not _is_texts(value) or len(value) > _MOST_ORIGINS:
-        message = f"allowedOrigins lists at most {_MOST_ORIGINS} origins"
-        problems.append(_detail(place, "type", message))
-        return value
-    origins = list(dict.fromkeys(origin.strip().lower().rstrip("/") for origin in value))
-    for origin in origins:
-        if not _ORIGIN.match(origin):
-            message = f"{origin[:128]!r} is no origin: https://host[:port], or http://localhost"
-            problems.append(_detail(place, "origin", message))
-    return origins
-
-
-def _roles(value: Any, problems: list[Detail]) -> Any:
-    good = _is_texts(value) and all(
-        _ROLE.match(role) and role not in _BUILT_IN_ROLES for role in value
-    )
-    if not good:
-        message = (
-            "customRoles lists names of lower-case letters, digits, _ and -; not built-in ones"
+def _origin(text: Any) -> str:
+    origin = canonical_origin(text)
+    if origin is None:
+        raise InvalidOrigin(
+            "an origin is https://host[:port], or http://localhost, 127.0.0.1, [::1] with any port"
         )
-        problems.append(_detail("settings.customRoles", "role", message))
-    return value
-
-
-def _visibility(value: Any, problems: list[Detail]) -> Any:
-    if value not in VISIBILITIES:
-        message = f"storage.defaultVisibility is {', '.join(VISIBILITIES)}"
-        problems.append(_detail("settings.storage.defaultVisibility", "enum", message))
-    return value
-
-
-def _guest_read(value: Any, problems: list[Detail]) -> Any:
-    if not isinstance(value, bool):
-        message = "storage.guestPublicRead is true or false"
-        problems.append(_detail("settings.storage.guestPublicRead", "type", message))
-    return value
-
-
-def _upload_bytes(value: Any, problems: list[Detail]) -> Any:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not (is_whole and 1 <= value <= _LARGEST_UPLOAD):
-        message = f"storage.maxUploadBytes is a whole number from 1 to {_LARGEST_UPLOAD}"
-        problems.append(_detail("settings.storage.maxUploadBytes", "range", message))
-    return value
-
-
-_SETTINGS: dict[str, Callable[[Any, list[Detail]], Any]] = {
-    "responseEnvelope": _envelope,
-    "allowedOrigins": _origins,
-    "customRoles": _roles,
-    "storage.defaultVisibility": _visibility,
-    "storage.guestPublicRead": _guest_read,
-    "storage.maxUploadBytes": _upload_bytes,
-}
-
-
-def _check_text(value: Any, name: str, least: int, most: int, problems: list[Detail]) -> None:
-    if not isinstance(value, str) or not least <= len(value) <= most:
-        problems.append(_detail(name, "maxLength", f"{name} has {least} to {most} characters"))
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _detail(field: str, rule: str, message: str) -> Detail:
-    return {"field": field, "rule": rule, "message": message}
+    return origin

@@ -41,12 +41,19 @@ class Sealed:
 
 
 class SealedValues:
-    """Every sealed value of every environment."""
+    """Every sealed value of the control store and of every environment."""
 
-    def __init__(self, database: Database, sealer: Sealer, fields: Sequence[SealedField]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        fields: Sequence[SealedField],
+        control: Sequence[SealedField] = (),
+    ) -> None:
         self._database = database
         self._sealer = sealer
         self._fields = fields
+        self._control = control
 
     async def count(self) -> int:
         """How many there are."""
@@ -97,6 +104,8 @@ class SealedValues:
             yield await self._database.environment(document["id"])
 
     async def _places(self) -> AsyncIterator[tuple[Store, SealedField]]:
+        for field in self._control:
+            yield self._database.control, field
         async for store in self.stores():
             for field in self._fields:
                 if store.collection(field.collection) is not None:

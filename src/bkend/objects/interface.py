@@ -30,6 +30,10 @@ class ObjectsUnavailable(StoreUnavailable):
     """The object store cannot serve: full, read-only, unreadable."""
 
 
+class ObjectsMisconfigured(ObjectsUnavailable):
+    """The object store answers, and will not serve until its or our configuration is changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
     """What is known of an object without its bytes."""
@@ -56,12 +60,27 @@ class PartInfo:
     """Milliseconds since 1970."""
 
 
+@dataclass(frozen=True, slots=True)
+class UploadInfo:
+    """A multipart upload under way."""
+
+    key: str
+    upload_id: str
+    begun_at: int
+    """Milliseconds since 1970; of some stores, when its last part came."""
+
+
 class OpenObject(Protocol):
     """An object being read: its bytes stay the same even if it is replaced or deleted."""
 
     @property
     def info(self) -> ObjectInfo:
         """Of the bytes that are read."""
+
+    @property
+    def path(self) -> str | None:
+        """The file of this machine that the object is, for those who read it themselves; what is
+        there changes when the object is replaced. None of other stores."""
 
     def parts(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from an offset on, all of them or so many."""
@@ -72,6 +91,10 @@ class OpenObject(Protocol):
 
 class Objects(Protocol):
     """One store of objects. Every call may raise InvalidKey and ObjectsUnavailable."""
+
+    async def check(self) -> None:
+        """Try to write, leaving nothing. Raises ObjectsMisconfigured with a sentence for the
+        operator, ObjectsUnavailable."""
 
     async def put(
         self,
@@ -89,6 +112,11 @@ class Objects(Protocol):
 
     async def open(self, key: str) -> OpenObject | None:
         """The object to be read, or None."""
+
+    def seen(self, key: str) -> tuple[ObjectInfo, str] | None:
+        """What was known of the object when this process last opened it, and the path of its file.
+        It may have been replaced or removed since: for objects of which somebody else knows that
+        they were not. None of stores without files."""
 
     async def head(self, key: str) -> ObjectInfo | None:
         """What is known of the object, or None."""
@@ -123,6 +151,9 @@ class Objects(Protocol):
 
     async def abort_multipart(self, key: str, upload_id: str) -> bool:
         """Remove an upload with its parts; whether there was one."""
+
+    def uploads(self) -> AsyncIterator[UploadInfo]:
+        """The uploads under way, in no promised order."""
 
     # -- addresses past this server -----------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Parts of multipart uploads as files: one folder an upload, one file a part.
 
 A part's name is its number and the MD5 of its bytes, so what is listed needs no second file. The
-folder's name holds a digest of the key, so an upload is found by its key and id together only.
+folder's name holds a digest of the key, so an upload is found by its key and id together only; the
+key itself is in a file `key`, for whoever looks for uploads that nobody knows of.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bkend.ids import uuid4
-from bkend.objects.interface import PartInfo, UnknownUpload
+from bkend.objects.interface import PartInfo, UnknownUpload, UploadInfo
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FOLDER = re.compile(rf"(?P<id>{_ID.pattern})\.[0-9a-f]{{16}}")
+_KEY = "key"
 _PART = re.compile(r"(?P<number>[0-9]{5})\.(?P<etag>[0-9a-f]{32})")
 
 
@@ -30,11 +33,21 @@ class PartFolders:
     def begin(self, key: str) -> str:
         """Make a folder; the new upload's id."""
         upload_id = uuid4()
-        self._root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # parents ignore modes
-        self._root.mkdir(exist_ok=True, mode=0o700)
-        self._path(key, upload_id).mkdir(mode=0o700)
+        folder = self._path(key, upload_id)
+        for above in (self._root.parent, self._root):
+            above.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(mode=0o700)
+        (folder / _KEY).write_text(key)
         sync_folder(self._root)
         return upload_id
+
+    def all(self) -> list[UploadInfo]:
+        """Every upload under way."""
+        try:
+            folders = list(self._root.iterdir())
+        except FileNotFoundError:
+            return []
+        return [found for folder in folders if (found := _described(folder)) is not None]
 
     def folder(self, key: str, upload_id: str) -> Path:
         """The folder of an upload; raises UnknownUpload."""
@@ -113,6 +126,17 @@ class PartFolders:
             raise UnknownUpload("no such upload")
         digest = hashlib.sha256(key.encode()).hexdigest()[:16]
         return self._root / f"{upload_id}.{digest}"
+
+
+def _described(folder: Path) -> UploadInfo | None:
+    """What a folder is of; None when it was removed just now."""
+    match = _FOLDER.fullmatch(folder.name)
+    try:
+        begun_at = folder.stat().st_mtime_ns // 1_000_000
+        key = (folder / _KEY).read_text()
+    except OSError:
+        return None
+    return UploadInfo(key, match["id"], begun_at) if match else None
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,10 +9,9 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from bkend.clock import Clock
-from bkend.objects.interface import Objects, ObjectsUnavailable
+from bkend.objects.interface import Objects, ObjectsMisconfigured, ObjectsUnavailable
 from bkend.objects.local import LocalObjects
 from bkend.objects.s3 import S3Objects
-from bkend.objects.s3_client import S3Refused
 from bkend.objects.s3_url import S3Address, parse_s3_url
 from bkend.store import StoreRefused
 
@@ -53,7 +52,7 @@ async def check_objects(objects: Objects) -> None:
         return
     try:
         await objects.check()
-    except S3Refused as refused:
+    except ObjectsMisconfigured as refused:
         raise StoreRefused(f"BKEND_STORAGE_URL: {refused}") from None
     except ObjectsUnavailable as error:
         log.warning("files cannot be served yet", reason=str(error))

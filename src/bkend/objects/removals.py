@@ -14,12 +14,27 @@ import structlog
 
 from bkend.clock import Clock
 from bkend.ids import uuid4
-from bkend.objects.collections import OBJECT_REMOVALS
-from bkend.objects.interface import Objects
-from bkend.store import Compare, Delete, Find, Insert, Missing, Store, StoreError
+from bkend.objects.collections import KEPT_BY, OBJECT_REMOVALS
+from bkend.objects.interface import InvalidKey, Objects
+from bkend.store import (
+    ALWAYS,
+    Compare,
+    Condition,
+    Delete,
+    Equals,
+    Find,
+    Insert,
+    Missing,
+    Sort,
+    Store,
+    StoreError,
+    all_of,
+)
 from bkend.store.documents import format_time
 
-_AT_ONCE = 100
+MOST_AT_ONCE = 10_000
+"""So many objects are removed by one sweep; the next one goes on."""
+_PAGE = 100
 _SETTLED_MS = 60_000
 
 log = structlog.get_logger(__name__)
@@ -48,30 +63,60 @@ class Removals:
         tries again."""
         for removal in removals:
             try:
-                await self._remove(removal.id, removal.fields)
+                await self._remove(removal.id, removal.fields, MOST_AT_ONCE)
             except StoreError as error:
                 log.warning("objects not removed yet", reason=str(error))
 
     async def sweep(self) -> None:
-        """Carry out what was left by a crash or a failure; a minute old, or it is being done."""
-        settled = format_time(self._clock.now_ms() - _SETTLED_MS)
-        left = Find(
-            OBJECT_REMOVALS,
-            Compare(("createdAt",), "lte", settled),
-            descending=False,
-            limit=_AT_ONCE,
-        )
-        while found := orjson.loads((await self._store.find(left)).items):
-            for removal in found:
-                await self._remove(removal["id"], removal)
+        """Carry out what was left by a crash or a failure; a minute old, or it is being done.
 
-    async def _remove(self, id: str, named: Mapping[str, Any]) -> None:
-        if "key" in named:
-            await self._objects.delete(named["key"])
-        else:
-            async for key in self._objects.keys(named["prefix"]):
-                await self._objects.delete(key)
+        Raises StoreUnavailable; what is left then is taken up by the next sweep.
+        """
+        settled = format_time(self._clock.now_ms() - _SETTLED_MS)
+        old, left = Compare(("createdAt",), "lte", settled), MOST_AT_ONCE
+        last: Condition = ALWAYS
+        while left > 0:
+            query = Find(
+                OBJECT_REMOVALS,
+                all_of(old, last),
+                sort=(Sort(("id",)),),
+                descending=False,
+                limit=_PAGE,
+            )
+            found = orjson.loads((await self._store.find(query)).items)
+            if not found:
+                return
+            for removal in found:
+                left -= max(1, await self._remove(removal["id"], removal, left))
+                if left <= 0:
+                    return
+            last = Compare(("id",), "gt", found[-1]["id"])
+
+    async def _remove(self, id: str, named: Mapping[str, Any], most: int) -> int:
+        """Remove at most so many objects, and forget the removal if these were all; how many."""
+        count = 0
+        try:
+            if "key" in named:
+                if not await self._is_kept(named["key"]):
+                    count += await self._objects.delete(named["key"])
+            else:
+                async for key in self._objects.keys(named["prefix"]):
+                    if count == most:
+                        return count
+                    count += await self._objects.delete(key)
+        except InvalidKey:  # nothing can be stored there
+            pass
         try:
             await self._store.commit([Delete(OBJECT_REMOVALS, id)])
         except Missing:  # another process did the same
             pass
+        return count
+
+    async def _is_kept(self, key: str) -> bool:
+        """Whether the key was taken again meanwhile, as by an import."""
+        for collection, field in KEPT_BY:
+            if self._store.collection(collection) is None:
+                continue
+            if (await self._store.find(Find(collection, Equals((field,), key), limit=1))).total:
+                return True
+        return False

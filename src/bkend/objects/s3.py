@@ -20,6 +20,7 @@ from bkend.objects.interface import (
     ObjectInfo,
     PartInfo,
     UnknownUpload,
+    UploadInfo,
     segments,
 )
 from bkend.objects.s3_client import AbsentObject, S3Client
@@ -46,8 +47,7 @@ class S3Objects:
         self._lengths = LengthCheck(self._client, self._name(_CHECK), self._probe_address)
 
     async def check(self) -> None:
-        """List and write once, leaving nothing. Raises S3Refused with a sentence for the operator,
-        ObjectsUnavailable when S3 is not reached."""
+        """List and write once, leaving nothing. ObjectsUnavailable is that S3 is not reached."""
         await self._client.call("list_objects_v2", Prefix=self._address.prefix, MaxKeys=1)
         upload_id = await self.begin_multipart(_CHECK)
         await self.abort_multipart(_CHECK, upload_id)
@@ -84,6 +84,10 @@ class S3Objects:
         except AbsentObject:
             return None
         return S3Object(self._client, name, _info(key, answer), answer["Body"])
+
+    def seen(self, key: str) -> tuple[ObjectInfo, str] | None:
+        """S3 is always asked."""
+        return None
 
     async def head(self, key: str) -> ObjectInfo | None:
         """What S3 knows of the object."""
@@ -189,6 +193,24 @@ class S3Objects:
         except UnknownUpload:
             return False
         return True
+
+    async def uploads(self) -> AsyncIterator[UploadInfo]:
+        """Page by page, those below the prefix."""
+        ours = self._address.prefix
+        more: dict[str, str] = {}
+        while True:
+            page = await self._client.call(
+                "list_multipart_uploads", Prefix=ours, MaxUploads=_LISTED, **more
+            )
+            for found in page.get("Uploads", ()):
+                if _is_key(key := found["Key"].removeprefix(ours)):
+                    yield UploadInfo(key, found["UploadId"], _ms(found["Initiated"]))
+            if not page.get("IsTruncated"):
+                return
+            more = {
+                "KeyMarker": page["NextKeyMarker"],
+                "UploadIdMarker": page["NextUploadIdMarker"],
+            }
 
     # -- addresses past this server -------------------------------------------------------------
 

@@ -10,7 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
-from bkend.objects.interface import InvalidKey, ObjectsUnavailable, ObjectTooLarge, UnknownUpload
+from bkend.objects.interface import (
+    InvalidKey,
+    ObjectsMisconfigured,
+    ObjectsUnavailable,
+    ObjectTooLarge,
+    UnknownUpload,
+)
 from bkend.objects.s3_url import S3Address
 
 _THREADS = 16
@@ -28,10 +34,6 @@ T = TypeVar("T")
 
 class AbsentObject(Exception):
     """S3 has no object under this key, or not the version that was asked for."""
-
-
-class S3Refused(ObjectsUnavailable):
-    """S3 answers, and will not serve until its or our configuration is changed."""
 
 
 class S3Client:
@@ -56,7 +58,7 @@ class S3Client:
         """The answer of an operation on the bucket, such as `head_object`; 5xx and broken
         connections are tried again.
 
-        Raises AbsentObject, InvalidKey, ObjectTooLarge, UnknownUpload, S3Refused and
+        Raises AbsentObject, InvalidKey, ObjectTooLarge, UnknownUpload, ObjectsMisconfigured and
         ObjectsUnavailable.
         """
         return await self.work(self._call, operation, parameters)
@@ -150,7 +152,7 @@ def _translated(error: Any, address: S3Address) -> Exception:
     return refusal(code, address) or _unavailable(code, status, error)
 
 
-def refusal(code: str, address: S3Address) -> S3Refused | None:
+def refusal(code: str, address: S3Address) -> ObjectsMisconfigured | None:
     """The sentence for the operator of what only a change of configuration helps against."""
     match code:
         case "NoSuchBucket":
@@ -175,7 +177,7 @@ def refusal(code: str, address: S3Address) -> S3Refused | None:
             sentence = "AWS_SESSION_TOKEN has expired or is not of this access key"
         case _:
             return None
-    return S3Refused(f"S3: {sentence}")
+    return ObjectsMisconfigured(f"S3: {sentence}")
 
 
 def _unavailable(code: str, status: int, error: Any) -> ObjectsUnavailable:

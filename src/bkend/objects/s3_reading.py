@@ -18,6 +18,8 @@ class S3Object:
     Its first piece is kept, so whoever looks at the beginning first costs no second request.
     """
 
+    path = None
+
     def __init__(self, client: S3Client, name: str, info: ObjectInfo, body: Any) -> None:
         """`name`: the key in the bucket, with the prefix."""
         self._client = client

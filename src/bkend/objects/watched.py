@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 
-from bkend.objects.interface import ObjectInfo, Objects, OpenObject, PartInfo
+from bkend.objects.interface import ObjectInfo, Objects, OpenObject, PartInfo, UploadInfo
 
 Changed = Callable[[str], Awaitable[None]]
 """Told a key; raises nothing."""
@@ -17,6 +17,10 @@ class WatchedObjects:
     def __init__(self, objects: Objects, changed: Changed) -> None:
         self._objects = objects
         self._changed = changed
+
+    async def check(self) -> None:
+        """See Objects."""
+        await self._objects.check()
 
     async def put(
         self,
@@ -34,6 +38,10 @@ class WatchedObjects:
     async def open(self, key: str) -> OpenObject | None:
         """See Objects."""
         return await self._objects.open(key)
+
+    def seen(self, key: str) -> tuple[ObjectInfo, str] | None:
+        """See Objects."""
+        return self._objects.seen(key)
 
     async def head(self, key: str) -> ObjectInfo | None:
         """See Objects."""
@@ -78,6 +86,10 @@ class WatchedObjects:
     async def abort_multipart(self, key: str, upload_id: str) -> bool:
         """See Objects."""
         return await self._objects.abort_multipart(key, upload_id)
+
+    def uploads(self) -> AsyncIterator[UploadInfo]:
+        """See Objects."""
+        return self._objects.uploads()
 
     # -- addresses past this server -----------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from bkend.errors import AuthenticationRequired
@@ -49,10 +50,9 @@ class TableDoor:
         held = self._held.get(request)
         if held is None:
             return None
-        environment = held.admission.environment
-        is_same_table = environment.services.tables.cached(name) is held.access.live
-        if not (is_same_table and self._admissions.hold(held.admission)):
-            del self._held[request]
+        environment = self._admissions.hold(held.admission)
+        if environment is None or environment.services.tables.cached(name) is not held.access.live:
+            self._held.pop(request, None)
             return None
         exchange.environment = environment
         self._gate.take_token(exchange, held.admission.key)
@@ -75,9 +75,10 @@ class TableDoor:
         assert exchange.environment is not None
         records = exchange.environment.services.records
         access = await records.admit(caller, name, operation)
-        admission = self._admissions.of(exchange, caller.identity)
         headers = exchange.headers
         request = (headers.get("x-api-key"), headers.get("authorization"), name, operation)
+        forget = partial(self._held.pop, request, None)
+        admission = self._admissions.of(exchange, caller.identity, forget)
         if len(self._held) >= _REMEMBERED:
             del self._held[next(iter(self._held))]
         self._held[request] = _Admitted(admission, records, access)

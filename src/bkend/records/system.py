@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bkend.auth.collections import ACCOUNTS, SESSIONS, USERS
+from bkend.files.names import address_of
 from bkend.query.planner import ListPlan, plan_list
 from bkend.records.errors import PermissionDenied, RecordNotFound
 from bkend.records.pages import list_body
@@ -128,7 +129,7 @@ class FileShape(Shape):
     def of(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with `url`, for public files where they are served."""
         is_public = record["visibility"] == "public"
-        url = f"{self.raw}/{record['s3Key']}" if is_public else None
+        url = address_of(self.raw, record["s3Key"]) if is_public else None
         return super(FileShape, self).of({**record, "url": url})
 
 

@@ -110,8 +110,9 @@ class Store(Protocol):
     def listen(self, listener: Listener) -> None:
         """Call `listener(collection, ids)` after each change; ids None means "anything"."""
 
-    async def check_integrity(self) -> list[str]:
-        """Problems the engine finds in its own files; empty when all is well."""
+    async def check_integrity(self, *, quick: bool = False) -> list[str]:
+        """Problems the engine finds in its own files; empty when all is well. With `quick` it may
+        leave out what takes long, such as holding indexes against rows."""
 
 
 class Database(Protocol):
@@ -123,6 +124,10 @@ class Database(Protocol):
 
     async def environment(self, environment_id: str) -> Store:
         """The environment's store, opened (and made) on first use."""
+
+    async def close_environment(self, environment_id: str) -> None:
+        """Finish what the environment's store accepted and close it, if it is open; the next use
+        opens it again."""
 
     async def drop_environment(self, environment_id: str) -> None:
         """Remove the environment's store for good."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bkend.errors import Detail, InvalidParameters
+from bkend.files.signing import FileSigner, Permit
+from bkend.files.uploads import UPLOAD_SECONDS
 from bkend.manage.environments import EnvironmentState
 from bkend.objects.errors import ObjectAccessDenied, ObjectOverLimit, UnsupportedObjectType
 from bkend.objects.interface import ObjectInfo, Objects, ObjectTooLarge
@@ -26,7 +28,6 @@ from bkend.users.errors import UserForbidden, UserNotFound
 from bkend.users.fields import is_web_address
 from bkend.users.records import Revision, UserRecords
 from bkend.users.shapes import Upload
-from bkend.users.uploads import Grant, UploadSigner
 
 LARGEST_AVATAR = 5 * 1024 * 1024
 _HEAD = 12
@@ -57,7 +58,7 @@ class Avatars:
         records: UserRecords,
         objects: Objects,
         removals: Removals,
-        signer: UploadSigner,
+        signer: FileSigner,
     ) -> None:
         self._environment = environment
         self._records = records
@@ -75,9 +76,13 @@ class Avatars:
         if chosen is None:
             raise _invalid("contentType", "send contentType: the file name does not tell the type")
         key = new_key(self._environment.name, document["id"], chosen)
-        query, expires_at = self._signer.sign(Grant(self._environment.id, key))
+        query, expires_at = self._signer.sign(self.permit(key), UPLOAD_SECONDS)
         url = f"{base}/{key}?{query}"
         return {"url": url, "uploadUrl": url, "key": key, "expiresAt": format_time(expires_at)}
+
+    def permit(self, key: str) -> Permit:
+        """To PUT a picture."""
+        return Permit("PUT", self._environment.id, key, LARGEST_AVATAR, area="avatars")
 
     async def receive(
         self, key: AvatarKey, content_type: str, parts: AsyncIterable[bytes]

@@ -14,6 +14,7 @@ from bkend.auth.identity import Identity
 from bkend.auth.parts import AuthParts
 from bkend.auth.users import email_account, new_user, stored_user
 from bkend.errors import InvalidParameters, InvalidToken
+from bkend.files.signing import FileSigner
 from bkend.ids import uuid4
 from bkend.objects.interface import Objects
 from bkend.objects.removals import Removals
@@ -37,7 +38,6 @@ from bkend.users.personal import PersonalSettings
 from bkend.users.profiles import Profiles
 from bkend.users.records import Revision, UserRecords
 from bkend.users.removal import Removal
-from bkend.users.uploads import UploadSigner
 
 BUILT_IN_ROLES = frozenset({"admin", "user", "guest"})
 _MOST_ACCOUNTS = 20
@@ -47,7 +47,7 @@ _MOST_BY_PROVIDER = 10_000
 class Users:
     """The user service; what users keep about themselves is in the parts of the same name."""
 
-    def __init__(self, parts: AuthParts, objects: Objects, signer: UploadSigner) -> None:
+    def __init__(self, parts: AuthParts, objects: Objects, signer: FileSigner) -> None:
         self._store = parts.store
         self._clock = parts.clock
         self._sessions = parts.sessions

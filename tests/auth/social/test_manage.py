@@ -16,14 +16,14 @@ __all__ = ["make_tenant", "opened", "tenant"]
 AUTH = f"{BASE}/auth"
 GOOGLE = f"{AUTH}/providers/oauth/google"
 ROUTES: list[tuple[str, str, Any, str]] = [
-    ("GET", f"{AUTH}/providers", None, "auth:read"),
-    ("GET", f"{AUTH}/providers/email", None, "auth:read"),
-    ("PUT", f"{AUTH}/providers/email", {}, "auth:update"),
-    ("GET", GOOGLE, None, "auth:read"),
-    ("PUT", GOOGLE, {"enabled": False}, "auth:update"),
-    ("DELETE", GOOGLE, None, "auth:update"),
-    ("GET", f"{AUTH}/settings", None, "auth:read"),
-    ("PUT", f"{AUTH}/settings", {}, "auth:update"),
+    ("GET", f"{AUTH}/providers", None, "auth-config:read"),
+    ("GET", f"{AUTH}/providers/email", None, "auth-config:read"),
+    ("PUT", f"{AUTH}/providers/email", {}, "auth-config:update"),
+    ("GET", GOOGLE, None, "auth-config:read"),
+    ("PUT", GOOGLE, {"enabled": False}, "auth-config:update"),
+    ("DELETE", GOOGLE, None, "auth-config:update"),
+    ("GET", f"{AUTH}/settings", None, "auth-config:read"),
+    ("PUT", f"{AUTH}/settings", {}, "auth-config:update"),
 ]
 CLIENT = {"clientId": "id.apps.example", "clientSecret": "GOCSPX-secret"}
 
@@ -40,15 +40,15 @@ async def test_what_each_role_may_do(make_tenant: MakeTenant, role: str) -> None
     tenant = await make_tenant(role=role)
     for method, path, body, right in ROUTES:
         answer = await tenant.call(method, path, body)
-        allowed = role in ("owner", "admin") or (role == "member" and right == "auth:read")
+        allowed = role in ("owner", "admin") or (role == "member" and right == "auth-config:read")
         assert (answer.status != 403) == allowed, (role, method, path)
 
 
 async def test_scopes_bound_the_role(make_tenant: MakeTenant) -> None:
     for scopes, rights in (
-        (["auth:read"], {"auth:read"}),
-        (["auth:*"], {"auth:read", "auth:update"}),
-        (["*:read"], {"auth:read"}),
+        (["auth-config:read"], {"auth-config:read"}),
+        (["auth-config:*"], {"auth-config:read", "auth-config:update"}),
+        (["*:read"], {"auth-config:read"}),
         (["table:*"], set()),
     ):
         tenant = await make_tenant(scopes=scopes)

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 import pytest_asyncio
 
+from bkend.manage.members import new_member
 from tests.asgi import Answer, InProcess, in_process
+from tests.engines import ENGINES, new_url
+from tests.http.manage.company import Company, company
 
 BASE = "/manage/v1/projects/app/environments/dev"
 TABLES = f"{BASE}/tables"
@@ -96,7 +100,23 @@ async def make_tenant(opened: InProcess) -> MakeTenant:
 
     async def make(**options: Any) -> Tenant:
         options = {"role": "owner", "organization_id": opened.made.organization_id} | options
+        author = options.get("created_by")
+        if author:
+            joining = new_member(options["organization_id"], author, options["role"], 0)
+            await opened.core.database.control.commit([joining])
         made = await opened.core.keys.create(type="bearer", name="test", **options)
         return Tenant(opened, made["key"])
 
     return make
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    return new_url(request.param, request)
+
+
+@pytest_asyncio.fixture
+async def firm(tmp_path: Path, database_url: str | None) -> AsyncIterator[Company]:
+    """A server with people, on each engine."""
+    async with company(tmp_path / "data", database_url) as found:
+        yield found

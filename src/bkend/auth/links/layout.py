@@ -30,7 +30,7 @@ h1 { margin: 0 0 .5rem; font-size: 1.375rem; line-height: 1.3; letter-spacing: -
 .lead { margin: 0 0 1.5rem; color: var(--soft); }
 .lead:last-child { margin-bottom: 0; }
 label { display: block; margin: 0 0 .35rem; font-size: .875rem; font-weight: 600; }
-input[type=password] { display: block; width: 100%; margin: 0 0 1rem; padding: .65rem .75rem;
+input[type=password], .box { display: block; width: 100%; margin: 0 0 1rem; padding: .65rem .75rem;
   font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line);
   border-radius: 8px; }
 input:focus-visible, button:focus-visible, a:focus-visible { outline: 2px solid var(--act);
@@ -59,25 +59,33 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 _HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
     "Cache-Control": "no-store",
 }
 
 
-def page(wording: Wording, title: str, content: str, project: str, status: int = 200) -> Response:
+def page(
+    wording: Wording,
+    title: str,
+    content: str,
+    project: str,
+    status: int = 200,
+    *,
+    referrer: str = "no-referrer",
+) -> Response:
     """A page. `title` and `project` are text, `content` is HTML."""
     above = f'<p class="project">{escape(project)}</p>' if project else ""
     text = (
         f'<!doctype html><html lang="{wording.language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer">'
+        f'<meta name="referrer" content="{referrer}">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
         f"<body><main>{above}{content}</main></body></html>"
     )
-    return HTMLResponse(text, status, _HEADERS)
+    return HTMLResponse(text, status, {**_HEADERS, "Referrer-Policy": referrer})
 
 
 def outcome(

@@ -107,7 +107,9 @@ class ProjectUpdate(Body):
     """Settings are merged into those there are; null brings a default back."""
 
     name: Any = None
+    slug: Any = None
     description: Any = None
+    status: Any = None
     settings: Any = None
 
     def given(self) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from bkend.http.manage.bodies import (
     documented,
     read_body,
 )
+from bkend.http.manage.idempotency import Route
 from bkend.http.manage.tables import PREFIX
-from bkend.http.openapi import Route
 from bkend.tables.design import Designed
 from bkend.tables.errors import VersionNotFound
 from bkend.tables.fields import FieldChanges, fields_given

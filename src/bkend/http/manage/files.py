@@ -15,7 +15,7 @@ from bkend.files.actor import FileActor
 from bkend.files.api import FORM, Filters
 from bkend.files.callers import RawUrl
 from bkend.files.downloads import download_address
-from bkend.files.receiving import receive_form
+from bkend.files.receiving_forms import receive_form
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import DeletesFiles, ReadsFiles, Room, UpdatesFiles
 from bkend.http.manage.bodies import (
@@ -24,7 +24,7 @@ from bkend.http.manage.bodies import (
     documented,
     read_body,
 )
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import Route
 
 router = APIRouter(
     prefix="/manage/v1/projects/{project}/environments/{env}/files",
@@ -91,4 +91,6 @@ async def download_url(id: str, room: ReadsFiles, raw: RawUrl) -> Response:
 
 
 def _tenant(room: Room) -> FileActor:
-    return FileActor(room.tenant.key.id, "service", is_admin=True)
+    tenant = room.tenant
+    id = tenant.account_id if tenant.key is None else tenant.key.id
+    return FileActor(id, "service", is_admin=True)

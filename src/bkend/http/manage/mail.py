@@ -12,7 +12,7 @@ from bkend.errors import NotFound
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import ReadsAuth, Room, UpdatesAuth
 from bkend.http.manage.bodies import Body, Page, answer, documented, read_body, read_optional_body
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import Route
 
 PREFIX = "/manage/v1/projects/{project}/environments/{env}"
 

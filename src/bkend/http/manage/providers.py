@@ -26,7 +26,7 @@ from bkend.http.manage.auth_bodies import (
     changes_of_settings,
 )
 from bkend.http.manage.bodies import Page, answer, documented, read_json
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import Route
 
 PREFIX = "/manage/v1/projects/{project}/environments/{env}/auth"
 

@@ -24,8 +24,8 @@ from bkend.http.manage.bodies import (
     read_body,
     require_confirmation,
 )
+from bkend.http.manage.idempotency import Route
 from bkend.http.manage.tables import PREFIX
-from bkend.http.openapi import Route
 from bkend.records.access import Access
 from bkend.tables.errors import SystemTableProtected
 from bkend.tables.models import SYSTEM_TABLES

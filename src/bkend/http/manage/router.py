@@ -8,12 +8,46 @@ from fastapi.responses import Response
 from starlette.routing import Match
 
 from bkend import __version__
-from bkend.http.manage import design, files, mail, projects, providers, records, tables, users
+from bkend.http.manage import (
+    account,
+    design,
+    device,
+    environments,
+    files,
+    invitations,
+    keys,
+    mail,
+    members,
+    notifications,
+    oauth,
+    organizations,
+    projects,
+    providers,
+    records,
+    server_mail,
+    session,
+    setup,
+    tables,
+    users,
+)
 from bkend.http.manage.bodies import answer
 from bkend.http.openapi import Route, document
 
 _PARTS = (
+    organizations.router,
+    members.router,
+    invitations.router,
+    invitations.invited,
+    setup.router,
+    session.router,
+    oauth.router,
+    account.router,
+    device.router,
+    notifications.router,
+    server_mail.router,
     projects.router,
+    environments.router,
+    keys.router,
     tables.router,
     design.router,
     records.router,

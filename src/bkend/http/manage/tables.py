@@ -24,7 +24,7 @@ from bkend.http.manage.bodies import (
     require_confirmation,
 )
 from bkend.http.manage.export import FORMATS, export_rows
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import Route
 from bkend.tables.errors import SystemTableProtected
 from bkend.tables.examples import api_examples
 from bkend.tables.indexes import check_indexes

@@ -24,7 +24,7 @@ from bkend.http.manage.bodies import (
     read_confirmation,
     require_confirmation,
 )
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import Route
 from bkend.users import shapes
 from bkend.users.actor import Actor
 from bkend.users.bodies import (

@@ -138,6 +138,13 @@ class PostgresDatabase:
                 await connection.execute(ddl.registry(f"{CONTROL}_{number}"))
         return f"{CONTROL}_{number}"
 
+    async def close_environment(self, environment_id: str) -> None:
+        async with self._opening:
+            store = self._environments.pop(environment_id, None)
+            if store is not None and not self._closed:
+                del self._stores[store.schema]
+                await store.close()
+
     async def drop_environment(self, environment_id: str) -> None:
         _require_id(environment_id)
         async with self._opening:
@@ -204,8 +211,9 @@ class PostgresDatabase:
         if self._closed:
             return
         self._closed = True
-        for store in [*self._stores.values()]:
-            await store.close()
+        async with self._opening:
+            for store in [*self._stores.values()]:
+                await store.close()
         await self._listening.close()
         for task in self._tasks:
             task.cancel()

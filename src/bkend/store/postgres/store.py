@@ -295,7 +295,7 @@ class PostgresStore:
 
     # -- upkeep -----------------------------------------------------------------------------
 
-    async def check_integrity(self) -> list[str]:
+    async def check_integrity(self, *, quick: bool = False) -> list[str]:
         async def work() -> list[str]:
             async with self._pool.transaction() as connection:
                 loaded = await ddl.load(connection, self.schema)

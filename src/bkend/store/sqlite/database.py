@@ -99,6 +99,12 @@ class SqliteDatabase:
                 found = self._environments[environment_id] = self._open(path)
         return found
 
+    async def close_environment(self, environment_id: str) -> None:
+        async with self._opening:
+            store = self._environments.pop(environment_id, None)
+            if store is not None and not self._closed:
+                await store.close()
+
     async def drop_environment(self, environment_id: str) -> None:
         path = self._environment_file(environment_id)
         async with self._opening:
@@ -128,8 +134,9 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
-        for store in [*self._environments.values(), self.control]:
-            await store.close()
+        async with self._opening:  # one that is being closed is closed first
+            for store in [*self._environments.values(), self.control]:
+                await store.close()
         self._pool.shutdown()
         self._outside.close()
         if self._lock is not None:

@@ -31,6 +31,11 @@ class Statement:
     assumed: tuple[tuple[Path, Holding], ...]
 
 
+AHEAD = 16
+"""How many documents are read where one is asked for and memory is free."""
+_SHORT = 4096
+
+
 class Planner:
     """Compiles conditions for one collection.
 
@@ -43,6 +48,13 @@ class Planner:
     def __init__(self, physical: Physical) -> None:
         self.physical = physical
         self.by_id = f"SELECT CAST(doc AS BLOB) FROM {physical.table} WHERE id=?"
+        # One row whatever it holds: each row of an answer lets other threads run. Documents have
+        # no control characters, which JSON writes otherwise.
+        self.from_id = (
+            "SELECT json_group_array(id),group_concat(doc,char(30)) FROM (SELECT id,doc FROM"
+            f" {physical.table} WHERE id>=? ORDER BY id LIMIT {AHEAD})"
+            f" WHERE id=? OR octet_length(doc)<{_SHORT}"
+        )
         self._odd_index = physical.indexed_paths
         self._holding: dict[Path, Holding] = {}
         self._holding_at = -1

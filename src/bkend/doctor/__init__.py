@@ -1,0 +1,1 @@
+"""Checks of an installation, for `bkend doctor` (00 §8)."""

@@ -1,0 +1,47 @@
+"""A sample page whose server is away says so, instead of showing nothing."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.sites import example_site
+from tests.conftest import StartServer
+from tests.servers import RunningServer, free_port
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("name", ["sign-in", "files"])
+def test_the_page_says_so_and_tries_again(
+    context: BrowserContext, start_server: StartServer, name: str
+) -> None:
+    server = start_server(tables=None)
+    server.stop()
+    config = {"API": server.url, "KEY": server.key, "PROVIDERS": {}}
+    with example_site(name, config) as address:
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        alert = page.locator("#alert")
+        expect(alert).to_contain_text(f"The server at {server.url} cannot be reached.")
+        expect(page.locator("h1:visible")).to_have_count(0)
+        assert errors == []
+        server.start()
+        alert.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+        expect(alert).to_be_hidden()
+
+
+def test_the_page_of_posts_says_what_is_missing(
+    context: BrowserContext, site: str, server: RunningServer
+) -> None:
+    page = context.new_page()
+    error = page.get_by_role("alert")
+    nobody = f"http://127.0.0.1:{free_port()}"
+    page.goto(f"{site}?api={nobody}&key=pk_x")
+    expect(error).to_have_text(f"{nobody} cannot be reached.")
+    for query in ("", f"?api={server.url}", "?key=pk_x"):
+        page.goto(f"{site}{query}")
+        expect(error).to_contain_text("Open this page with ?api=")
