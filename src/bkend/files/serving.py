@@ -50,12 +50,16 @@ def asks_for_the_whole(exchange: Exchange) -> bool:
 
 def send_seen(exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers, path: str) -> bool:
     """Have the server send all bytes of a file that nobody has opened for this; whether it can."""
-    length = ("content-length", str(info.size))
-    sent = [*_common(exchange, info, etag), *headers, length]
+    sent = whole_headers(exchange, info, etag, headers)
     if not exchange.transport.send_file(200, sent, path, 0, info.size):
         return False
     exchange.status = 200
     return True
+
+
+def whole_headers(exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers) -> Headers:
+    """All headers of an answer with all bytes."""
+    return [*_common(exchange, info, etag), *headers, ("content-length", str(info.size))]
 
 
 async def send_object(exchange: Exchange, shown: Shown) -> None:
