@@ -20,8 +20,15 @@ from bkend.users.raw import has_settled
 PREFIX = "/img/"
 ROUTE = IMAGES
 _LONGEST = 512
+_REMEMBERED = 2048
 
-_parsed = lru_cache(maxsize=2048)(parse_image_path)
+_parsed = lru_cache(maxsize=_REMEMBERED)(parse_image_path)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _tag(path: str, etag: str, automatic: bool) -> str:
+    asked, key = _parsed(path)
+    return Wish(ObjectInfo(key, 0, 0, etag), asked, automatic).tag
 
 
 def kept_image(core: Core, exchange: Exchange) -> tuple[Headers, bytes] | None:
@@ -45,7 +52,7 @@ def kept_image(core: Core, exchange: Exchange) -> tuple[Headers, bytes] | None:
     if not etag or is_svg(content_type):
         return None
     automatic, headers = negotiated(exchange, asked, content_type)
-    tag = Wish(ObjectInfo(key, 0, 0, etag), asked, automatic).tag
+    tag = _tag(path, etag, automatic)
     image = core.images.recent.get(tag)
     if image is None or image.content is None:
         return None
