@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 from bkend.files.ranges import ByteRange, parse_ranges
 from bkend.http.exchange import Exchange
@@ -81,10 +82,15 @@ async def send_unchanged(exchange: Exchange, info: ObjectInfo, etag: str, header
     return True
 
 
+@lru_cache(maxsize=4096)
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
 def _common(exchange: Exchange, info: ObjectInfo, etag: str) -> Headers:
     return [
         ("etag", f'"{etag}"'),
-        ("last-modified", formatdate(info.modified_at // 1000, usegmt=True)),
+        ("last-modified", _date(info.modified_at // 1000)),
         *_ALIKE,
         *exchange.common_headers(),
     ]
