@@ -496,6 +496,7 @@ _MANAGED = [
     ("POST", f"{_MANAGED_USERS}/{{id}}/password-reset"),
     ("POST", f"{_MANAGED_USERS}/{{id}}/verify-email"),
     ("GET", f"{_MANAGED_USERS}/{{id}}/accounts"),
+    ("GET", f"{_MANAGED_USERS}/{{id}}/events"),
     ("GET", f"{_MANAGED_USERS}/{{id}}/sessions"),
     ("DELETE", f"{_MANAGED_USERS}/{{id}}/sessions"),
     ("DELETE", f"{_MANAGED_USERS}/{{id}}/sessions/{{session_id}}"),

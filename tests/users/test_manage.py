@@ -61,6 +61,7 @@ def routes(id: str) -> list[tuple[str, str, Any, str]]:
         ("POST", f"{USERS}/{id}/verify-email", None, "user:update"),
         ("GET", f"{USERS}/{id}/accounts", None, "user:read"),
         ("GET", f"{USERS}/{id}/sessions", None, "user:read"),
+        ("GET", f"{USERS}/{id}/events", None, "user:read"),
         ("DELETE", f"{USERS}/{id}/sessions/none", None, "user:update"),
         ("DELETE", f"{USERS}/{id}/sessions", None, "user:update"),
         ("DELETE", f"{USERS}/{id}", {"confirm": "ada@example.com"}, "user:delete"),
@@ -279,3 +280,12 @@ async def test_a_user_without_an_address_gets_no_mail(tenant: Tenant, opened: In
         assert found == (400, "common/invalid-parameters")
         assert await tenant.refused("POST", f"{USERS}/none/{route}") == NOT_FOUND
     assert await mails(tenant) == []
+
+
+async def test_what_was_done_with_a_user_is_listed(tenant: Tenant, ada: Any) -> None:
+    id = ada["user"]["id"]
+    assert (await tenant.ok("GET", f"{USERS}/{id}/events"))["pagination"]["total"] == 0
+    await tenant.ok("PATCH", f"{USERS}/{id}", {"status": "banned"})
+    await tenant.ok("POST", USERS, {"name": "Bob", "email": "bob@example.com"})
+    found = await tenant.ok("GET", f"{USERS}/{id}/events")
+    assert [(one["event"], one["target"]["id"]) for one in found["items"]] == [("user_updated", id)]

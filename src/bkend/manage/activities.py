@@ -43,6 +43,8 @@ class ActivityQuery:
     since: str | None = None
     until: str | None = None
     search: str = ""
+    environment: str | None = None
+    target_id: str | None = None
     offset: int = 0
     limit: int = 20
 
@@ -55,6 +57,8 @@ class ActivityQuery:
             (("entityType",), self.entity_type),
             (("action",), self.action),
             (("actor", "id"), self.actor_id),
+            (("environment",), self.environment),
+            (("target", "id"), self.target_id),
         ):
             if value is not None:
                 wanted.append(Equals(path, value))

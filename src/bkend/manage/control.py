@@ -45,6 +45,7 @@ COLLECTIONS = (
         (
             Index("organization", (("organizationId", 1), ("createdAt", -1))),
             Index("project", (("projectId", 1), ("createdAt", -1))),
+            Index("target", (("target.id", 1), ("createdAt", -1))),
         ),
     ),
     # `pendingKey` names organization and address while an invitation is pending: never two of them.

@@ -16,7 +16,7 @@ from bkend.auth.links.shapes import Sent, sent
 from bkend.errors import NotFound
 from bkend.http.base import raw_url
 from bkend.http.dependencies import REFUSALS, CurrentExchange
-from bkend.http.manage.admission import DeletesUsers, ReadsUsers, Room, UpdatesUsers
+from bkend.http.manage.admission import CurrentCore, DeletesUsers, ReadsUsers, Room, UpdatesUsers
 from bkend.http.manage.bodies import (
     Page,
     answer,
@@ -25,6 +25,7 @@ from bkend.http.manage.bodies import (
     require_confirmation,
 )
 from bkend.http.manage.idempotency import Route
+from bkend.manage.activities import ActivityQuery
 from bkend.users import shapes
 from bkend.users.actor import Actor
 from bkend.users.bodies import (
@@ -187,6 +188,22 @@ async def list_sessions(id: str, room: ReadsUsers, paging: Page) -> Response:
     await room.services.users.records.get(id)
     devices = room.services.users.devices
     items, total = await devices.page(id, paging.offset, paging.limit)
+    return answer(paging.shape(items, total))
+
+
+@router.get("/{id}/events")
+async def list_events(id: str, room: ReadsUsers, core: CurrentCore, paging: Page) -> Response:
+    """What tenants did with the user, newest first."""
+    await room.services.users.records.get(id)
+    query = ActivityQuery(
+        room.project["organizationId"],
+        room.project["id"],
+        environment=room.environment.state.name,
+        target_id=id,
+        offset=paging.offset,
+        limit=paging.limit,
+    )
+    items, total = await core.activities.page(query)
     return answer(paging.shape(items, total))
 
 
