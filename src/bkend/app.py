@@ -17,6 +17,7 @@ from bkend.http.later import Later
 from bkend.http.limits import Buckets, parse_rate_limit
 from bkend.http.metrics import Metrics
 from bkend.http.transports import AsgiApp
+from bkend.images.kept import kept_image
 from bkend.records.door import TableDoor
 
 log = structlog.get_logger("bkend")
@@ -49,6 +50,7 @@ def build_app(core: Core) -> Application:
         me=me,
         background=background,
         raw=partial(handle_raw, core),
+        kept_image=partial(kept_image, core),
         fixed=Later(load_fixed),
         database=core.database,
         metrics=metrics,

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from bkend.images.cache import ImageCache
+from bkend.images.recent import RecentImages
 from bkend.images.results import Result
+from bkend.objects.interface import ObjectInfo
 from tests.files.conftest import code
 from tests.images.conftest import Gallery
 from tests.images.pictures import BLUE, GREEN, RED, WEBP, jpeg, noisy, plain, png
@@ -170,6 +172,47 @@ async def test_an_image_is_made_once(gallery: Gallery, counted: Counted) -> None
     await gallery.get(f"50x50/{key}", **WEBP)
     await gallery.get(f"50x51/{key}")
     assert len(counted.jobs) == 3
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_image_in_memory_is_answered_as_one_on_disk(gallery: Gallery) -> None:
+    file = await gallery.picture(jpeg(noisy(100, 100)))
+    path = f"40x40/{file['key']}"
+    for accept in ({}, WEBP):
+        made = await gallery.get(path, **accept)
+        again = [await gallery.get(path, **accept) for _ in range(2)]
+        gallery.images.recent.forget(file["key"])
+        from_disk = await gallery.get(path, **accept)
+        for answer in (*again, from_disk):
+            assert answer.content == made.content
+            names = {"x-request-id", "date"}
+            assert {pair for pair in answer.headers.items() if pair[0] not in names} == {
+                pair for pair in made.headers.items() if pair[0] not in names
+            }
+    assert (await gallery.get(path)).status_code == 200
+    change = {"visibility": "protected"}
+    await gallery.archive.ok("ada", "PATCH", file["id"], change)
+    assert code(await gallery.get(path)) == (403, "file/access-denied")
+
+
+def image_of(key: str, tag: str, size: int) -> Result:
+    return Result(ObjectInfo(key, size, 0, tag), "png", bytes(size))
+
+
+def test_memory_for_images_is_bounded_and_forgets_by_key() -> None:
+    recent = RecentImages(100)
+    for number in range(5):
+        recent.keep(f"t{number}", image_of("k" if number % 2 else "l", f"t{number}", 30))
+        recent.get("t0")
+    assert [tag for tag in ("t0", "t1", "t2", "t3", "t4") if recent.get(tag)] == ["t0", "t3", "t4"]
+    recent.keep("large", image_of("k", "large", 101))
+    assert recent.get("large") is None
+    recent.forget("l")
+    recent.forget("never seen")
+    assert [tag for tag in ("t0", "t3", "t4") if recent.get(tag)] == ["t3"]
+    recent.forget("k")
+    recent.keep("new", image_of("n", "new", 100))
+    assert recent.get("new") is not None
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -63,7 +63,7 @@ async def test_the_middle_is_kept_of_a_plain_crop(gallery: Gallery) -> None:
 
 @pytest.mark.parametrize("left", [0, 250, 500])
 async def test_a_smart_crop_finds_the_details_each_time(gallery: Gallery, left: int) -> None:
-    picture = plain(600, 100, BLUE).insert(noisy(100, 100), left, 0)
+    picture = plain(600, 100, RED).insert(noisy(100, 100), left, 0)
     key = await gallery.key(png(picture), "image/png")
     answers = [await gallery.get(f"100x100/smart/{word}{key}") for word in ("", "filters:a()/")]
     assert answers[0].content == answers[1].content

@@ -107,7 +107,7 @@ async def test_a_process_killed_in_the_middle_is_replaced(pool: Pool, job: dict[
     [first] = pool.processes
     await stop(first)
     running = asyncio.create_task(pool.run(job))
-    await asyncio.sleep(0.05)
+    await until(lambda: not pool._idle)
     os.kill(first, signal.SIGKILL)
     assert await running == {"format": "png"}
     assert is_done(job)
@@ -149,7 +149,7 @@ async def test_a_job_that_nobody_waits_for_is_ended(pool: Pool, job: dict[str, A
     [first] = pool.processes
     await stop(first)
     running = asyncio.create_task(pool.run(job))
-    await asyncio.sleep(0.05)
+    await until(lambda: not pool._idle)
     running.cancel()
     await asyncio.wait([running])
     await until(lambda: not Path(f"/proc/{first}").exists())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 from bkend.files.ranges import ByteRange, parse_ranges
 from bkend.http.exchange import Exchange
@@ -50,12 +51,16 @@ def asks_for_the_whole(exchange: Exchange) -> bool:
 
 def send_seen(exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers, path: str) -> bool:
     """Have the server send all bytes of a file that nobody has opened for this; whether it can."""
-    length = ("content-length", str(info.size))
-    sent = [*_common(exchange, info, etag), *headers, length]
+    sent = whole_headers(exchange, info, etag, headers)
     if not exchange.transport.send_file(200, sent, path, 0, info.size):
         return False
     exchange.status = 200
     return True
+
+
+def whole_headers(exchange: Exchange, info: ObjectInfo, etag: str, headers: Headers) -> Headers:
+    """All headers of an answer with all bytes."""
+    return [*_common(exchange, info, etag), *headers, ("content-length", str(info.size))]
 
 
 async def send_object(exchange: Exchange, shown: Shown) -> None:
@@ -77,10 +82,15 @@ async def send_unchanged(exchange: Exchange, info: ObjectInfo, etag: str, header
     return True
 
 
+@lru_cache(maxsize=4096)
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
 def _common(exchange: Exchange, info: ObjectInfo, etag: str) -> Headers:
     return [
         ("etag", f'"{etag}"'),
-        ("last-modified", formatdate(info.modified_at // 1000, usegmt=True)),
+        ("last-modified", _date(info.modified_at // 1000)),
         *_ALIKE,
         *exchange.common_headers(),
     ]

@@ -56,6 +56,7 @@ from bkend.store import (
 )
 
 LONGEST_TARGET = 64 * 1024
+IMAGES = "/img/{path:path}"
 ALIVE_PATH = "/healthz"
 ALIVE = b'{"status":"ok"}'
 FIXED_WORDS = frozenset(
@@ -77,6 +78,7 @@ class Application:
         me: MeDoor,
         background: Background,
         raw: Callable[[Exchange], Sending],
+        kept_image: Callable[[Exchange], tuple[Headers, bytes] | None],
         fixed: Later,
         database: Database,
         metrics: Metrics,
@@ -89,6 +91,7 @@ class Application:
         self._me = me
         self._background = background
         self._raw = raw
+        self._kept_image = kept_image
         self._fixed = fixed
         self._database = database
         self._metrics = metrics
@@ -135,6 +138,8 @@ class Application:
                 waiting = handle_records(exchange, self._door, path[9:])
             elif path.startswith("/raw/"):
                 waiting = self._raw(exchange)
+            elif path.startswith("/img/"):
+                waiting = self._answer_image(exchange, path)
             elif path == ME and exchange.method == "GET":
                 waiting = self._answer_me(exchange)
             elif path == ALIVE_PATH and exchange.method in ("GET", "HEAD"):
@@ -193,6 +198,13 @@ class Application:
             return self._route(exchange, ME)
         exchange.route = ME
         return exchange.respond(200, exchange.wrap(body))
+
+    def _answer_image(self, exchange: Exchange, path: str) -> Awaitable[None] | None:
+        found = self._kept_image(exchange)
+        if found is None:
+            return self._route(exchange, path)
+        exchange.route, exchange.status = IMAGES, 200
+        return exchange.transport.send(200, *found)
 
     async def _route(self, exchange: Exchange, path: str) -> None:
         if path.startswith("/auth/"):

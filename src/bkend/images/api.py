@@ -15,12 +15,13 @@ from bkend.core import Core
 from bkend.errors import ApiError
 from bkend.files.errors import FileAccessDenied, FileNotFound
 from bkend.files.raw import known_file, preflight, serve_file
-from bkend.files.serving import CORS, PUBLIC, Shown, send_object, send_unchanged
+from bkend.files.serving import CORS, Shown, send_object, send_unchanged
 from bkend.http.answered import Answered
 from bkend.http.exchange import Exchange
 from bkend.images.errors import ImagesBusy
-from bkend.images.formats import TYPES, is_svg, stays, takes_webp
+from bkend.images.formats import TYPES, is_svg
 from bkend.images.instructions import Instructions, parse_image_path
+from bkend.images.kept import ROUTE, negotiated
 from bkend.images.service import SourceChanged, Wish
 from bkend.objects.interface import ObjectInfo
 from bkend.users.avatar_keys import AREA, parse_key, type_of_name
@@ -49,9 +50,7 @@ async def _get(core: Core, exchange: Exchange, asked: Instructions, key: str) ->
     if is_svg(content_type):
         await serve_file(core, exchange, key)
         return
-    varies = asked.format is None and not stays(content_type)
-    automatic = varies and takes_webp(exchange.headers.get_all("accept"))
-    headers = [("cache-control", PUBLIC), *([("vary", "Accept")] if varies else [])]
+    automatic, headers = negotiated(exchange, asked, content_type)
     look = partial(_look, core, key)
     source = await _stored(core, key)
     for _ in range(_ATTEMPTS):
@@ -97,4 +96,4 @@ async def _stored(core: Core, key: str) -> ObjectInfo:
     return info
 
 
-routes = [Route("/img/{path:path}", serve_image, methods=["GET", "OPTIONS"])]
+routes = [Route(ROUTE, serve_image, methods=["GET", "OPTIONS"])]

@@ -20,12 +20,14 @@ import structlog
 
 from bkend.ids import uuid4
 from bkend.images.formats import Format
+from bkend.images.recent import RecentImages
 from bkend.images.results import Result, annotate, read_result
 
 _TEMPORARY = "tmp"
 _STALE_SECONDS = 60 * 60
 _UNUSED_SECONDS = 7 * 24 * 60 * 60
 _LEFT = 0.9
+_IN_MEMORY = 16 * 1024 * 1024
 _LOOKED_AFTER = 8
 _ATTEMPTS = 10
 
@@ -46,6 +48,7 @@ class ImageCache:
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder = Path(os.path.abspath(folder))
         self._limit = limit
+        self.recent = RecentImages(min(limit, _IN_MEMORY))
         self._size: int | None = None
         self._added = 0
         self._sizing = asyncio.Lock()
@@ -76,6 +79,7 @@ class ImageCache:
 
     async def purge(self, key: str) -> None:
         """Drop the images of a key; a failure is logged, and the images drop out in time."""
+        self.recent.forget(key)
         await asyncio.to_thread(self._purge, key)
 
     async def sweep(self) -> None:

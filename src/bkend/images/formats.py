@@ -6,6 +6,7 @@ Also used inside the processes that transform, so it imports nothing of the serv
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 Format: TypeAlias = Literal["webp", "jpeg", "png", "gif", "avif"]
@@ -49,11 +50,13 @@ def sniff(head: bytes) -> Format | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def is_svg(content_type: str) -> bool:
     """Whether a file of this type is served as it is."""
     return content_type.partition(";")[0].strip().lower() == "image/svg+xml"
 
 
+@lru_cache(maxsize=256)
 def stays(content_type: str) -> bool:
     """Whether a file of this type keeps its format, whatever the client lists."""
     return content_type.partition(";")[0].strip().lower() in _STAYING

@@ -41,7 +41,7 @@ _KEPT = ("delay", "loop", "background", "gif-palette")
 _AVIF_EFFORT = 1
 _EFFORT, _LARGE_EFFORT = {"webp": 4, "gif": 7}, {"webp": 2, "gif": 3}
 _LARGE = 4_000_000
-"""Pixels from which on less effort is made (docs/decisions/010)."""
+"""Pixels from which on less effort is made (docs/decisions/013)."""
 _LEAST = 0.01
 """Of the middle's weight, that a pixel of a blur has."""
 _FINE = 4.0

@@ -70,6 +70,7 @@ class Images:
         self._objects = objects
         self._cache = cache
         self.pool = Pool(processes, cache.temporary)
+        self.recent = cache.recent
         self._flights: dict[str, _Flight] = {}
         self._refused: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
@@ -82,17 +83,24 @@ class Images:
         SourceChanged, what `look` raises, ObjectsUnavailable.
         """
         tag = wish.tag
-        kept = await self._cache.open(wish.source.key, tag)
-        if kept is not None:
-            return kept.of(wish.source, tag)
-        self._refuse_again(tag)
+        held = self.recent.get(tag)
+        if held is not None:
+            return held.again()
+        result = await self._cache.open(wish.source.key, tag)
+        if result is None:
+            self._refuse_again(tag)
+            result = await self._joined(wish, tag, look)
+        self.recent.keep(tag, result.of(wish.source, tag))
+        return result
+
+    async def _joined(self, wish: Wish, tag: str, look: Look) -> Result:
+        """Made for this wish or another one like it."""
         flight = self._flights.get(tag)
         if flight is None:
             flight = _Flight(asyncio.create_task(self._made(wish, look)))
             self._flights[tag] = flight
             flight.task.add_done_callback(lambda _: self._flights.pop(tag, None))
-        result = await flight.join()
-        return result.of(wish.source, tag)
+        return await flight.join()
 
     async def sweep(self) -> None:
         """Drop what is not used any more."""
