@@ -95,7 +95,7 @@ def images_command(
     seconds: Annotated[int, typer.Option(min=1, help="Length of a round.")] = 3,
     directory: Annotated[Path | None, typer.Option(help="Where the data is put.")] = None,
 ) -> None:
-    """Make images of a large JPEG; send kept ones beside raw bytes; fails below 60%."""
+    """Make images of a large JPEG; send kept ones beside raw bytes; fails below 70%."""
     try:
         with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as root:
             is_reached = images.measure(console, count, seconds, Path(root))

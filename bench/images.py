@@ -16,7 +16,7 @@ from bench.peers.bkend import Bkend
 from bench.process import Server
 from bench.workloads import Traffic
 
-LEAST_SHARE = 0.6
+LEAST_SHARE = 0.7
 """Of the rate of bytes as they are, that kept images of the same size reach: those the server's
 library sends by itself, these come from our memory."""
 _SIDES = 4000, 3000
