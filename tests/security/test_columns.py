@@ -262,14 +262,14 @@ async def test_a_row_that_changes_hands_meanwhile_is_not_written(
 ) -> None:
     """The row is replaced by one of somebody else's between the look and the write."""
     store = await place.store()
-    get = type(store).get
+    get = store.get
     made = await place.ok("owner", "POST", "/v1/data/plain", {"name": "a"}, status=201)
     found = await (await place.tables()).get("plain")
     assert found is not None
     rows = found.table.collection
 
-    async def get_then_replace(self: Any, collection: str, id: str) -> bytes | None:
-        body = await get(self, collection, id)
+    async def get_then_replace(collection: str, id: str) -> bytes | None:
+        body = await get(collection, id)
         if collection == rows:
             other = Insert(rows, id, {"name": "theirs"}, 1, 1, place.ids["other"])
             await store.commit([Delete(rows, id), other])
@@ -277,7 +277,7 @@ async def test_a_row_that_changes_hands_meanwhile_is_not_written(
 
     path = f"/v1/data/plain/{made['id']}"
     with monkeypatch.context() as meddling:
-        meddling.setattr(type(store), "get", get_then_replace)
+        meddling.setattr(store, "get", get_then_replace)
         refused = await place.refused("owner", "PATCH", path, {"name": "b"})
     assert refused == (403, "data/permission-denied")
     assert (await place.ok("secret", "GET", path))["name"] == "theirs"

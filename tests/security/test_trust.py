@@ -213,8 +213,10 @@ class TestDefaults:
 
     def test_management_is_not_open(self, bare: httpx.Client, callers: Callers) -> None:
         for name in ("no key", "anonymous", "admin", "secret"):
-            for path in ("/manage/v1/projects", "/mcp", "/manage/v1/organizations"):
-                assert bare.get(path, headers=callers.headers[name]).status_code == 404
+            headers = callers.headers[name]
+            for path in ("/manage/v1/projects", "/manage/v1/organizations"):
+                assert bare.get(path, headers=headers).status_code == 401
+            assert bare.get("/mcp", headers=headers).status_code == 404
 
     @pytest.mark.parametrize("path", ["/console/", "/docs/", "/docs/guides/data"])
     def test_pages_carry_no_script_of_others(self, bare: httpx.Client, path: str) -> None:
