@@ -4,8 +4,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 CASES ?= 200000
-# Most tests wait for servers, browsers and databases: two workers for each core.
-WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

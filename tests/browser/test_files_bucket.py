@@ -42,9 +42,16 @@ def test_files_go_straight_to_the_bucket_and_on_after_a_reload(
         tab.choose({"name": "leaf.png", "mimeType": "image/png", "buffer": PICTURE})
         tab.has("leaf.png")
         tab.shows_picture("leaf.png")
+        answered: list[str] = []
+        tab.page.on(
+            "requestfinished", lambda r: answered.append(r.url) if r.method == "PUT" else None
+        )
         tab.hold_parts_after(2)
         tab.choose(film)
         tab.stands_at("film.bin", "55 %")
+        while len(answered) < 2:
+            tab.page.wait_for_timeout(50)
+        tab.page.wait_for_timeout(500)  # the page takes note of the answers
         tab.page.reload()
         tab.cut_off()
         tab.stands_at("film.bin", "Interrupted at 55 %")

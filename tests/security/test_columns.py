@@ -261,7 +261,7 @@ async def test_a_row_that_changes_hands_meanwhile_is_not_written(
     place: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row is replaced by one of somebody else's between the look and the write."""
-    store = await place.store()
+    store: Any = (await place.opened.core.environment("app", "dev")).records._store
     get = store.get
     made = await place.ok("owner", "POST", "/v1/data/plain", {"name": "a"}, status=201)
     found = await (await place.tables()).get("plain")

@@ -33,6 +33,11 @@ _LISTED = 1000
 _ATTEMPTS = 10
 
 
+def _for_owner(path: str, flags: int) -> int:
+    """An opener of files that nobody else may read."""
+    return os.open(path, flags, 0o600)
+
+
 class LocalObjects:
     """The object store in a folder; several processes may share it."""
 
@@ -180,7 +185,7 @@ class LocalObjects:
         if shutil.disk_usage(self._root).free < limit + self._reserve:
             raise ObjectsUnavailable(f"the disk of {self._root} is nearly full")
         draft = self._temporary / uuid4()
-        return draft, open(draft, "xb")
+        return draft, open(draft, "xb", opener=_for_owner)
 
     def _drop_stale(self) -> None:
         """Remove what writers that were killed have left."""
