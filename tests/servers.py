@@ -136,7 +136,7 @@ class RunningServer:
                 if self.process.poll() is not None:
                     raise AssertionError(f"the server ended at once: {self.log}")
                 try:
-                    if client.get("/healthz").status_code == 200:
+                    if client.get("/readyz").status_code == 200:
                         return
                 except httpx.TransportError:
                     time.sleep(0.02)
