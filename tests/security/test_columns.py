@@ -269,7 +269,7 @@ async def test_a_row_that_changes_hands_meanwhile_is_not_written(
     rows = found.table.collection
 
     async def get_then_replace(collection: str, id: str) -> bytes | None:
-        body = await get(collection, id)
+        body: bytes | None = await get(collection, id)
         if collection == rows:
             other = Insert(rows, id, {"name": "theirs"}, 1, 1, place.ids["other"])
             await store.commit([Delete(rows, id), other])
