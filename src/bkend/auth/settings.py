@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,15 +29,15 @@ class AuthSettingProblem(ValueError):
     """A setting is unknown or its value is not allowed; the message says which and why."""
 
 
-class _Rule:
+class _Rule(ABC):
     """What a setting may be, and what it is while nothing is set."""
 
     def __init__(self, default: Any) -> None:
         self.default = default
 
+    @abstractmethod
     def check(self, name: str, value: Any) -> None:
         """Raises AuthSettingProblem."""
-        raise NotImplementedError
 
 
 class _Switch(_Rule):

@@ -471,7 +471,7 @@ class Invitations:
 
 def _require_may_invite(own_role: str, role: str) -> None:
     if role not in MAY_INVITE.get(own_role, frozenset()):
-        raise RoleNotAllowed(f"The role {own_role!r} may not invite an {role}")
+        raise RoleNotAllowed(f"The role {own_role!r} may not invite with the role {role!r}")
 
 
 def _address(checks: Checks, value: Any) -> str:
