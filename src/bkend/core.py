@@ -37,7 +37,7 @@ from bkend.mail.delivery import Delivery
 from bkend.mail.message import public_host
 from bkend.mail.service import Mail
 from bkend.mail.smtp_url import parse_smtp_url
-from bkend.manage import activity, invitations
+from bkend.manage import activity, invitation_records
 from bkend.manage.access_tokens import AccessTokens
 from bkend.manage.accounts import AccountNames
 from bkend.manage.activities import Activities
@@ -280,7 +280,7 @@ async def open_core(
             server_mail,
             base,
             settings.signup,
-            invited.awaits,
+            invited.records.awaits,
         )
         yield Core(
             settings=settings,
@@ -309,7 +309,7 @@ async def open_core(
                 ),
                 asking,
                 _console_providers(settings),
-                invited.waiting_for,
+                invited.records.waiting_for,
             ),
             hierarchy=Hierarchy(database.control, keys, clock),
             projects=Projects(control, clock, keys, quotas),
@@ -326,7 +326,7 @@ async def open_core(
                 database,
                 sealer,
                 SEALED_FIELDS,
-                (*tenant_collections.SEALED, *invitations.SEALED),
+                (*tenant_collections.SEALED, *invitation_records.SEALED),
             ),
             states=states,
             objects=objects,

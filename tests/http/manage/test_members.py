@@ -268,7 +268,7 @@ async def test_links_are_for_owner_and_admin(firm: Company) -> None:
 
 async def test_the_invited_may_make_an_account_where_nobody_else_may(firm: Company) -> None:
     made = await invite(firm)
-    invited = firm.opened.core.invitations
+    invited = firm.opened.core.invitations.records
     assert await invited.awaits(NEW["email"], None)
     assert await invited.awaits(NEW["email"], token_of(made))
     assert not await invited.awaits("other@people.example", token_of(made))
@@ -292,7 +292,7 @@ async def test_sign_ins_of_the_members(firm: Company) -> None:
 
 
 async def test_a_deleted_organization_waits_for_nobody(firm: Company) -> None:
-    made, invited = await invite(firm), firm.opened.core.invitations
+    made, invited = await invite(firm), firm.opened.core.invitations.records
     await firm.people["owner"].ok("DELETE", ORG, {"confirm": "Default"})
     assert not await invited.awaits(NEW["email"], None)
     assert not await invited.awaits(NEW["email"], token_of(made))

@@ -44,7 +44,7 @@ async def list_invitations(
 ) -> Response:
     """Invitations, newest first; with `acceptUrl` for Owner and Admin."""
     found, role = await core.organizations.admit(tenant, org, "member:read")
-    items, count = await core.invitations.page(
+    items, count = await core.invitations.records.page(
         found, listed.listing, status, with_links=_sees_links(role)
     )
     return answer(listed.shape(items, count))
@@ -69,7 +69,7 @@ async def invite(
 async def get_invitation(org: str, id: str, tenant: CurrentTenant, core: CurrentCore) -> Response:
     """One invitation."""
     found, role = await core.organizations.admit(tenant, org, "member:read")
-    return answer(await core.invitations.get(found, id, with_links=_sees_links(role)))
+    return answer(await core.invitations.records.get(found, id, with_links=_sees_links(role)))
 
 
 @router.delete("/{id}")
@@ -94,7 +94,7 @@ async def resend_invitation(
 @invited.get("")
 async def show_invitation(token: str, core: CurrentCore) -> Response:
     """What the holder of the link may know: who invites whom to what. Public."""
-    return answer(await core.invitations.public(token))
+    return answer(await core.invitations.records.public(token))
 
 
 @invited.post("/accept")
