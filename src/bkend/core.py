@@ -68,6 +68,7 @@ from bkend.records.service import Records
 from bkend.sealing import Sealer
 from bkend.secret import Rings, SecretFile
 from bkend.settings import Settings
+from bkend.slow_queries.watch import SlowQueries
 from bkend.store import Database, Store
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
@@ -127,6 +128,7 @@ class Core:
     file_signer: FileSigner
     places: Places
     images: Images
+    slow_queries: SlowQueries
 
     async def environment(self, project: str, name: str) -> EnvironmentServices:
         """The services of an environment by project slug and name; HierarchyProblem if none."""
@@ -213,6 +215,7 @@ async def open_core(
         smtp = parse_smtp_url(settings.smtp_url) if settings.smtp_url else None
         delivery = Delivery(smtp, public_host(settings.public_url), clock, database.refresh)
         file_signer = FileSigner(secrets, clock)
+        slow_queries = SlowQueries(clock, settings.slow_query_ms)
 
         raw = settings.raw_url or f"{server_address(settings)}/raw"
 
@@ -241,7 +244,7 @@ async def open_core(
                 mail=mail,
                 tables=tables,
                 design=Design(tables, store, check_filter),
-                records=Records(store, tables, clock, record_ids, raw),
+                records=Records(store, tables, clock, record_ids, slow_queries.of(state), raw),
                 users=Users(parts, objects, file_signer),
                 files=Files(
                     store,
@@ -333,6 +336,7 @@ async def open_core(
             file_signer=file_signer,
             places=places,
             images=images,
+            slow_queries=slow_queries,
         )
     finally:
         await images.close()

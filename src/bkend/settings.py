@@ -57,6 +57,7 @@ _RANGES = {
     "record_cache_mb": " from 0 to 100000",
     "download_url_seconds": " from 60 to 86400",
     "open_environments": " from 1 to 100000",
+    "slow_query_ms": " from 0 to 600000",
     "trash_days": " from 0 to 3650",
     "activity_days": " from 1 to 3650",
     "max_projects": " from 1 to 1000000",
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
     secret: str | None = Field(default=None, repr=False)
     secret_previous: str | None = Field(default=None, repr=False)
     rate_limit: str = "100/200"
+    slow_query_ms: int = Field(default=200, ge=0, le=600_000)
     log: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     public_url: str | None = None

@@ -50,7 +50,7 @@ def doctor(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Check database, storage, mail, clock, addresses, permissions.
+    """Check database, storage, mail, clock, addresses, permissions, indexes.
 
     Exits with 1 when there is a problem; warnings are not one.
     """
@@ -183,7 +183,7 @@ def _print(results: list[Result]) -> None:
         if one.finding.advice:
             typer.echo(f"\n{one.name}: {one.finding.advice}")
         for detail in one.finding.details[:_MOST_SHOWN]:
-            typer.echo(f"  {detail}")
+            typer.echo("  " + detail.replace("\n", "\n  "))
         _print_more(len(one.finding.details))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bkend.clock import Clock, SystemClock
 from bkend.core import open_core
-from bkend.doctor import addresses, clock, database, directory, mail, storage, tables
+from bkend.doctor import addresses, clock, database, directory, indexes, mail, storage, tables
 from bkend.doctor.findings import Finding, Result, problem
 from bkend.doctor.patient import Patient
 from bkend.settings import Settings
@@ -34,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     Check("addresses", addresses.look),
     Check("directory", directory.look, needs_core=False),
     Check("tables", tables.look),
+    Check("indexes", indexes.look),
 )
 
 

@@ -10,12 +10,14 @@ Outcome: TypeAlias = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found: a sentence, what to do, and the single things that it is about."""
+    """What one check found: a sentence, what to do, and the single things that it is about, as
+    lines for people and, where a program can do something with them, as JSON."""
 
     outcome: Outcome
     message: str
     advice: str = ""
     details: tuple[str, ...] = ()
+    items: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Result:
         return self.finding.outcome
 
     def as_json(self) -> dict[str, Any]:
-        """`{name, result, message, advice, details}`."""
+        """`{name, result, message, advice, details, items}`."""
         found = self.finding
         return {
             "name": self.name,
@@ -39,6 +41,7 @@ class Result:
             "message": found.message,
             "advice": found.advice,
             "details": list(found.details),
+            "items": list(found.items),
         }
 
 
@@ -47,9 +50,14 @@ def ok(message: str) -> Finding:
     return Finding("ok", message)
 
 
-def warning(message: str, advice: str, details: tuple[str, ...] = ()) -> Finding:
+def warning(
+    message: str,
+    advice: str,
+    details: tuple[str, ...] = (),
+    items: tuple[dict[str, Any], ...] = (),
+) -> Finding:
     """It works, and somebody should know."""
-    return Finding("warning", message, advice, details)
+    return Finding("warning", message, advice, details, items)
 
 
 def problem(message: str, advice: str, details: tuple[str, ...] = ()) -> Finding:

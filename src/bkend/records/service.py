@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import orjson
@@ -29,6 +30,7 @@ from bkend.records.imports import NOTHING_KEPT, kept_of
 from bkend.records.pages import list_body
 from bkend.records.select import shape_item, shape_items
 from bkend.records.system import SystemRecords
+from bkend.slow_queries.watch import Watch
 from bkend.store import (
     Conflict,
     Delete,
@@ -59,12 +61,19 @@ class Records:
     """The data API of one environment. Every operation starts with `admit`."""
 
     def __init__(
-        self, store: Store, tables: Tables, clock: Clock, ids: RecordIds, raw: str = ""
+        self,
+        store: Store,
+        tables: Tables,
+        clock: Clock,
+        ids: RecordIds,
+        slow: Watch,
+        raw: str = "",
     ) -> None:
         self._store = store
         self._tables = tables
         self._clock = clock
         self._ids = ids
+        self._slow = slow
         self._system = SystemRecords(store, raw)
 
     async def admit(self, caller: Caller, name: str, operation: Operation) -> Access:
@@ -133,7 +142,13 @@ class Records:
             plan = self._plan(access, seen, query_string)
             if len(query_string) <= _LONGEST_REMEMBERED:
                 _remember(live.plans, key, plan)
-        page = await self._store.find(plan.find)
+        begun = perf_counter()
+        try:
+            page = await self._store.find(plan.find)
+        finally:  # what was given up took longest
+            seconds = perf_counter() - begun
+            if seconds >= self._slow.seconds:
+                self._slow.note(live.table, plan.find, seconds)
         items = shape_items(page.items, access.shape, plan.select)
         body = list_body(items, page.total, plan)
         keeps = self._store.counts_every_change and len(body) <= _LARGEST_ANSWER

@@ -1,0 +1,1 @@
+"""Queries that took long, remembered without their values, and the indexes they lack."""
