@@ -6,6 +6,7 @@ that people chose never reach SQL text.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -39,12 +40,13 @@ class Physical:
 
     @property
     def indexed_paths(self) -> dict[Path, str]:
-        """First path of each document index → SQL name of the index of its odd values."""
+        """Every indexed document path → SQL name of the one index of its odd values."""
         found: dict[Path, str] = {}
         for index in self.collection.indexes:
-            path = index.fields[0][0]
-            if path not in SYSTEM_COLUMNS:
-                found.setdefault(tuple(path.split(".")), f"{self.index_names[index.name]}_odd")
+            for place, (path, _) in enumerate(index.fields):
+                if path not in SYSTEM_COLUMNS:
+                    name = f"{self.index_names[index.name]}_odd{place or ''}"
+                    found.setdefault(tuple(path.split(".")), name)
         return found
 
 
@@ -78,8 +80,33 @@ def load(connection: apsw.Connection) -> dict[str, Physical]:
     return found
 
 
+def complete(connection: apsw.Connection, collections: Iterable[Physical]) -> None:
+    """Make the indexes of odd values that the collections' indexed paths need, and no others.
+
+    To be called when indexes have changed; and at the start, since an earlier version made them
+    of the first path of an index alone.
+    """
+    rows = connection.execute(
+        "SELECT tbl_name,name FROM sqlite_schema WHERE type='index' AND name GLOB '*_odd*'"
+    )
+    present: dict[str, set[str]] = {}
+    for table, name in list(rows):
+        present.setdefault(table, set()).add(name)
+    for physical in collections:
+        wanted = {name: odd_class(path) for path, name in physical.indexed_paths.items()}
+        held = present.get(physical.table, set())
+        for name in held - wanted.keys():
+            connection.execute(f"DROP INDEX {name}")
+        for name in wanted.keys() - held:
+            odd = wanted[name]
+            connection.execute(
+                f"CREATE INDEX {name} ON {physical.table}({odd}) WHERE {odd} IS NOT NULL"
+            )
+
+
 def define(connection: apsw.Connection, collection: Collection) -> None:
-    """Create the collection's table if need be and bring its indexes to the given ones."""
+    """Create the collection's table if need be and bring its indexes to the given ones; those of
+    odd values are for `complete`."""
     row = connection.execute(
         "SELECT number FROM bkend_collections WHERE name=?", (collection.name,)
     ).fetchone()
@@ -149,10 +176,6 @@ def _create_index(connection: apsw.Connection, collection: str, number: int, ind
     if "id" not in named:
         keys.append(f"id {last}")
     connection.execute(f"CREATE INDEX {name} ON {table}({','.join(keys)})")
-    first = paths[0]
-    if index.fields[0][0] not in SYSTEM_COLUMNS:
-        odd = odd_class(first)
-        connection.execute(f"CREATE INDEX {name}_odd ON {table}({odd}) WHERE {odd} IS NOT NULL")
     if index.unique:
         _create_unique(connection, collection, table, name, index, paths)
 
@@ -190,7 +213,7 @@ def _create_unique(
 
 
 def _drop_index(connection: apsw.Connection, table: str, number: int) -> None:
-    for suffix in ("", "_odd", "_uq"):
+    for suffix in ("", "_uq"):
         connection.execute(f"DROP INDEX IF EXISTS {table}_i{number}{suffix}")
     connection.execute("DELETE FROM bkend_indexes WHERE number=?", (number,))
 

@@ -212,6 +212,8 @@ class SqliteStore:
                 ddl.define(connection, collection)
                 changes[collection.name] = None
             self._writing = _load(connection)
+            defined = (self._writing[collection.name].physical for collection in collections)
+            ddl.complete(connection, defined)
 
         await self._writer.submit(run)
 
@@ -339,6 +341,7 @@ def _prepare(connection: apsw.Connection, path: Path) -> Planners:
         connection.execute("BEGIN IMMEDIATE")
         ddl.prepare(connection)
         loaded = _load(connection)
+        ddl.complete(connection, (planner.physical for planner in loaded.values()))
         connection.execute("COMMIT")
     except apsw.Error as error:
         raise refused(error, path) from error
