@@ -40,7 +40,7 @@ fmt: $(VENV)/dev.stamp ## Format the code and apply safe fixes
 lock: $(VENV)/dev.stamp ## Renew the hashed requirements from pyproject.toml and requirements/*.in
 	@scripts/lock $(BIN)
 
-system: # What the tests need from the operating system: a browser, Node, PgBouncer
+system: # What the tests need from the operating system: a browser, Node, PgBouncer, proxies
 	@scripts/system-packages
 
 clean: ## Remove the environment and caches (never any data)
