@@ -15,7 +15,16 @@ from tests.cli.conftest import CommandLine
 from tests.mail.smtp import Inbox, smtp_server
 from tests.servers import RunningServer, free_port
 
-NAMES = ["database", "storage", "mail", "clock", "addresses", "directory", "tables"]
+NAMES = [
+    "database",
+    "storage",
+    "mail",
+    "clock",
+    "addresses",
+    "directory",
+    "tables",
+    "indexes",
+]
 DATA = Path("bkend-data")
 TABLES = """
 version: 1
