@@ -201,9 +201,8 @@ async def test_a_list_that_is_given_up_counts(shop: Shop, monkeypatch: pytest.Mo
     assert [one["index"]["name"] for one in (await shop.look()).items] == ["by_customer_total"]
 
 
-async def test_small_tables_are_left_out(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_small_tables_are_left_out(shop: Shop) -> None:
     await shop.fill(FEWEST_ROWS - 10)
-    monkeypatch.setattr(shop.opened.core.slow_queries, "seconds", 0.0)
     with capture_logs() as logs:
         (await of_dev(shop.opened)).services.records._slow.seconds = 0.0
         await shop.list(SLOW)
