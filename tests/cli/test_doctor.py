@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,17 @@ def test_a_damaged_database_is_told_and_the_rest_is_looked_at(bkend: CommandLine
     assert found["database"]["result"] == "problem"
     assert found["tables"]["message"].startswith("not looked at")
     assert found["clock"]["result"] == "ok"
+
+
+def test_a_disk_that_is_nearly_full(bkend: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    bkend("init")
+    usage = type(shutil.disk_usage("."))(10**10, 10**10 - 10**8, 10**8)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    found = results(bkend)
+    for name in ("database", "storage"):
+        assert found[name]["result"] == "warning"
+        assert "0.1 GiB free" in found[name]["message"]
+        assert "make room" in found[name]["advice"]
 
 
 def test_mail(bkend: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
