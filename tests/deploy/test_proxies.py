@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +16,7 @@ from tests.backdoor import make_key
 from tests.conftest import TABLES
 from tests.deploy.proxies import KINDS, Kind, Proxied, program, proxied
 from tests.http.test_rate_limit import DATA, drain
-from tests.servers import RunningServer
+from tests.servers import RunningServer, command, free_port
 
 BURST = 40
 ONE, OTHER = "127.0.0.2", "127.0.0.3"
@@ -159,6 +161,28 @@ def test_the_set_up_link_leads_through_the_proxy_and_its_cookie_is_for_tls_alone
         made = client.post("/manage/v1/setup", json={**account, "token": token})
         assert made.status_code == 201, made.text
         assert "; secure" in made.headers["set-cookie"].lower()
+
+
+def test_the_doctor_tells_whether_the_address_leads_to_the_server(
+    front: Proxied, tmp_path: Path
+) -> None:
+    def addresses(**settings: str) -> Any:
+        environment = {
+            "BKEND_DATA": str(front.server.data),
+            "BKEND_PORT": str(front.server.port),
+            "BKEND_PUBLIC_URL": front.url,
+            **settings,
+        }
+        shown = command("doctor", "--json", cwd=tmp_path, environment=environment).stdout
+        return next(one for one in json.loads(shown)["checks"] if one["name"] == "addresses")
+
+    trusted = {"SSL_CERT_FILE": str(front.certificate.path)}
+    assert addresses(**trusted)["result"] == "ok"
+    found = addresses()
+    assert (found["result"], "CERTIFICATE" in found["message"].upper()) == ("warning", True)
+    found = addresses(**trusted, BKEND_PUBLIC_URL=f"http://localhost:{free_port()}")
+    assert found["result"] == "warning"
+    assert "does not lead to it" in found["message"]
 
 
 def test_plain_http_leads_to_tls(front: Proxied) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -10,10 +11,13 @@ from bkend.doctor.findings import Finding, ok, warning
 from bkend.doctor.patient import Patient, every_place
 
 _SET_IT = "set BKEND_PUBLIC_URL to the address that apps use, such as https://api.example.com"
+_ALIVE = b'{"status":"ok"}'
+_SECONDS = 5
 
 
 async def look(patient: Patient) -> Finding:
-    """The public address: given where others than this machine call, with TLS, on its own port."""
+    """The public address: given where others than this machine call, with TLS, on its own port;
+    and while the server runs, whether the way through proxy and certificate leads to it."""
     assert patient.core is not None
     settings, shown = patient.settings, server_address(patient.settings)
     if settings.public_url is None:
@@ -36,7 +40,29 @@ async def look(patient: Patient) -> Finding:
                 "addresses of pictures",
                 "let a reverse proxy listen on 443",
             )
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    own = f"http://[{host}]" if ":" in host else f"http://{host}"
+    if not await _failure(f"{own}:{settings.port}") and (reason := await _failure(shown)):
+        return warning(
+            f"the server runs, but from this machine {shown} does not lead to it: {reason}",
+            "look at the host name, the certificate and the proxy",
+        )
     return ok(shown)
+
+
+async def _failure(base: str) -> str:
+    """Why no server of this program answers at the address; empty when one does."""
+    import httpx
+
+    trusted = ssl.create_default_context()
+    try:
+        async with httpx.AsyncClient(timeout=_SECONDS, verify=trusted, trust_env=False) as client:
+            answer = await client.get(f"{base}/healthz")
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        return str(error) or type(error).__name__
+    if answer.content != _ALIVE:
+        return f"something else answers there, with {answer.status_code}"
+    return ""
 
 
 def _is_local(host: str) -> bool:
