@@ -185,7 +185,7 @@ def test_addresses(
     told: str,
 ) -> None:
     bkend("init")
-    for name, value in settings.items():
+    for name, value in {"PORT": str(free_port()), **settings}.items():
         monkeypatch.setenv(f"BKEND_{name}", value)
     check = results(bkend)["addresses"]
     assert (check["result"], told in check["message"]) == (result, True)

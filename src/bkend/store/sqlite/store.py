@@ -211,9 +211,9 @@ class SqliteStore:
             for collection in collections:
                 ddl.define(connection, collection)
                 changes[collection.name] = None
-            self._writing = _load(connection)
-            defined = (self._writing[collection.name].physical for collection in collections)
-            ddl.complete(connection, defined)
+            loaded = _load(connection)
+            ddl.complete(connection, (loaded[given.name].physical for given in collections))
+            self._writing = loaded
 
         await self._writer.submit(run)
 
