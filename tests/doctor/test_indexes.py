@@ -99,8 +99,7 @@ async def of_dev(opened: InProcess) -> Any:
 
 @pytest_asyncio.fixture
 async def shop(tmp_path: Path, database_url: str | None) -> AsyncIterator[Shop]:
-    settings = {"slow_query_ms": 1, "database_url": database_url}
-    async with in_process(tmp_path / "data", **settings) as opened:
+    async with in_process(tmp_path / "data", slow_query_ms=1, database_url=database_url) as opened:
         yield await open_shop(opened)
 
 
@@ -231,8 +230,9 @@ async def test_notes_of_a_dropped_table_are_forgotten(shop: Shop) -> None:
 async def test_nothing_is_written_when_nothing_is_slow(
     tmp_path: Path, database_url: str | None, milliseconds: int
 ) -> None:
-    settings = {"slow_query_ms": milliseconds, "database_url": database_url}
-    async with in_process(tmp_path / "data", **settings) as opened:
+    async with in_process(
+        tmp_path / "data", slow_query_ms=milliseconds, database_url=database_url
+    ) as opened:
         shop = await open_shop(opened)
         await shop.fill(2000)
         with capture_logs() as logs:

@@ -90,7 +90,7 @@ async def test_an_index_that_serves_is_used_for_all_it_holds(
     assert "USING INDEX c" in told, told
     assert "_i" in told.partition("USING INDEX")[2], told
     assert told.partition("(")[2].count("?") >= compared, told
-    for line in told.splitlines():
+    for line in told.splitlines() if ordered else ():
         assert "TEMP B-TREE" not in line or "LAST" in line or "RIGHT PART" in line, told
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bkend.slow_queries.shapes import Key, Shape
 from bkend.store import Index
+from bkend.store.documents import SYSTEM_FIELDS
 from bkend.store.serving import SYSTEM_INDEXES, serves
 from bkend.tables.models import Table, stored_type
 
@@ -52,11 +53,11 @@ def _following(shape: Shape) -> tuple[Key, ...]:
 
 def _sameness(table: Table, name: str) -> int:
     """How many rows are likely to share a value: the order of columns in an index."""
+    if name in SYSTEM_FIELDS:
+        return 0
     column: dict[str, Any] = table.schema
     for segment in name.split("."):
-        column = column.get("properties", {}).get(segment)
-        if column is None:
-            return 0  # a system field
+        column = column["properties"][segment]
     if stored_type(column) == "bool":
         return 2
     return 1 if "enum" in column else 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bkend.store import Find
-from bkend.store.conditions import And, Compare, Condition, Equals, OneOf, Or, Path
+from bkend.store.conditions import Always, And, Compare, Condition, Equals, OneOf, Or, Path
 from bkend.store.documents import SYSTEM_FIELDS
 from bkend.store.interface import Direction
 from bkend.tables.models import Table, stored_type
@@ -102,7 +102,7 @@ def is_indexable(table: Table, path: Path) -> bool:
 def _conjuncts(condition: Condition) -> tuple[Condition, ...]:
     if isinstance(condition, And):
         return tuple(inner for part in condition.parts for inner in _conjuncts(part))
-    return (condition,)
+    return () if isinstance(condition, Always) else (condition,)
 
 
 def _equal_path(condition: Condition) -> Path | None:

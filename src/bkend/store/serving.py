@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from itertools import pairwise
 
 from bkend.store.interface import Direction, Index
@@ -16,7 +16,7 @@ SYSTEM_INDEXES = (
 """Those that every collection has."""
 
 
-def serves(index: Index, equals: Set[str], then: Sequence[tuple[str, Direction]]) -> bool:
+def serves(index: Index, equals: frozenset[str], then: Sequence[tuple[str, Direction]]) -> bool:
     """Whether the index leads straight to the rows with one value at each of the paths `equals`,
     in the order `then`: that of a list, or a single path that is compared.
 
