@@ -13,7 +13,7 @@ import orjson
 from bkend.auth.errors import EmailAlreadyExists
 from bkend.auth.sessions import Client
 from bkend.ids import prefixed, project_id, uuid4
-from bkend.manage.activity import Actor, Place, Target, difference, entry
+from bkend.manage.activity import COMMAND_LINE, Actor, Place, Target, difference, entry
 from bkend.manage.control import ENVIRONMENTS, MEMBERS, ORGANIZATIONS, PROJECTS
 from bkend.manage.documents import (
     Checks,
@@ -166,7 +166,7 @@ class Setup:
 
     async def make_admin(self, person: Person) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """A server admin, for who holds the data directory; with the organizations that had no
-        owner and have this one now.
+        owner and have this one now, each of which is told so.
 
         Raises InvalidParameters, EmailAlreadyExists.
         """
@@ -178,6 +178,16 @@ class Setup:
         operations: list[Operation] = [Insert(TENANT_ACCOUNTS, id, fields, now, now, id)]
         for organization in owned:
             operations += _owning(organization["id"], id, now)
+            operations.append(
+                entry(
+                    "organization_ownership_transferred",
+                    COMMAND_LINE,
+                    Place(organization["id"]),
+                    Target("organization", organization["id"], organization["name"]),
+                    now,
+                    {"accountId": id, "email": fields["email"]},
+                )
+            )
         try:
             stored, *_ = await parts.store.commit(operations)
         except Duplicate:
