@@ -23,7 +23,7 @@ tables:
       loose: {type: reference}
       either: {type: [reference, "null"], table: posts}
       old: {type: objectId, ref: posts}
-      tags: {type: array, items: {type: string, maxLength: 20}, minItems: 0, maxItems: 5, default: [a]}
+      tags: {type: array, items: {type: string, maxLength: 20}, maxItems: 5, default: [a]}
       grid: {type: array, items: {type: array, items: integer}}
       anything: {type: mixed, default: {a: [1, null, {b: "null"}]}}
       nothing: {type: string, default: null}
@@ -52,7 +52,7 @@ tables:
       undeclared: {}
     rowFilters:
       - {expression: guest, filter: {place.city: {$in: ["Paris", "on"]}, part: {$gte: 0.5}}}
-      - {expression: user & self, filter: {$or: [{createdBy: $userId}, {yes: true}]}}
+      - {expression: user & self, filter: [{createdBy: $userId}, {yes: true}]}
       - {expression: role:editor, filter: {}}
   Plain: {}
   closed: {fields: {}, indexes: [], permissions: {}, expressionPermissions: {}, rowFilters: []}
