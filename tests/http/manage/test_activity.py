@@ -350,16 +350,17 @@ async def test_before_and_after_without_secrets(firm: Company) -> None:
 async def test_a_token_is_an_actor_of_its_own(firm: Company) -> None:
     holder = firm.holder(firm.opened.made.management_token or "")
     await holder.ok("PATCH", "/projects/app", {"description": "d"})
-    [found] = await firm.people["owner"].items("/projects/app/activities")
+    found, *_ = await firm.people["owner"].items("/projects/app/activities")
     assert (found["actor"]["type"], found["actor"]["name"]) == ("token", "Command line")
 
 
 async def test_old_activity_is_forgotten(firm: Company) -> None:
     owner, core = firm.people["owner"], firm.opened.core
     await owner.ok("PATCH", "/projects/app", {"description": "d"})
+    held = await core.database.control.count(ACTIVITIES)
     firm.clock.advance(364 * 24 * 3600)
     await core.activities.sweep()
-    assert await core.database.control.count(ACTIVITIES) == 1
+    assert await core.database.control.count(ACTIVITIES) == held > 0
     firm.clock.advance(2 * 24 * 3600)
     await core.activities.sweep()
     assert await core.database.control.count(ACTIVITIES) == 0
