@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkend.tables.layout import yaml_text
@@ -50,6 +50,7 @@ def again(document: dict[str, Any], blocks: int = 2) -> Any:
     return read_source(yaml_text(document, blocks).encode()).plain()
 
 
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(_texts, _data, min_size=1, max_size=5), st.integers(0, 5))
 def test_what_goes_in_comes_out(document: dict[str, Any], blocks: int) -> None:
     assert again(document, blocks) == document
