@@ -177,17 +177,7 @@ class Setup:
         owned = await self._ownerless()
         operations: list[Operation] = [Insert(TENANT_ACCOUNTS, id, fields, now, now, id)]
         for organization in owned:
-            operations += _owning(organization["id"], id, now)
-            operations.append(
-                entry(
-                    "organization_ownership_transferred",
-                    COMMAND_LINE,
-                    Place(organization["id"]),
-                    Target("organization", organization["id"], organization["name"]),
-                    now,
-                    {"accountId": id, "email": fields["email"]},
-                )
-            )
+            operations += [*_owning(organization["id"], id, now), _told(organization, id, now)]
         try:
             stored, *_ = await parts.store.commit(operations)
         except Duplicate:
@@ -297,6 +287,15 @@ def _owning(organization_id: str, account_id: str, now: int) -> list[Operation]:
         Check(MEMBERS, owners, at_most=0),
         new_member(organization_id, account_id, "owner", now),
     ]
+
+
+def _told(organization: dict[str, Any], account_id: str, now: int) -> Operation:
+    """That the command line has made an account the owner."""
+    id = organization["id"]
+    owner = difference({"ownerId": None}, {"ownerId": account_id})
+    target = Target("organization", id, organization["name"])
+    event = "organization_ownership_transferred"
+    return entry(event, COMMAND_LINE, Place(id), target, now, owner)
 
 
 def _slug(named: Named, field: str) -> str:
