@@ -7,7 +7,7 @@ that they build on, so a change of somebody else is refused and not overwritten.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableSequence
 from typing import Any
 from urllib.parse import quote
 
@@ -74,7 +74,7 @@ class RemoteTables:
                 raise TakenInPart(str(error), done) from None
             raise error from None
 
-    async def _change(self, seen: Table, wanted: Definition, done: list[str]) -> None:
+    async def _change(self, seen: Table, wanted: Definition, done: MutableSequence[str]) -> None:
         """One part after the other; `done` tells those that were changed."""
         path, held = self._of(seen), await self._table(seen)
         if definition_of(held) != definition_of(seen):
