@@ -83,7 +83,7 @@ def test_what_fits_stands_on_one_line_and_the_rest_is_spread() -> None:
     }
     filters = [{"expression": "user & self", "filter": {"owner": "$userId"}}]
     document = {"tables": {"t": {"fields": fields, "rowFilters": filters, "indexes": []}}}
-    assert yaml_text(document, 3).splitlines() == [
+    assert yaml_text(document, 4).splitlines() == [
         "tables:",
         "  t:",
         "    fields:",
