@@ -96,9 +96,11 @@ class Remote:
         return self._understood(answer)
 
     def _understood(self, answer: httpx.Response) -> Any:
+        import orjson
+
         try:
-            found = answer.json()
-        except ValueError:
+            found = orjson.loads(answer.content)  # numbers as the server itself reads them
+        except orjson.JSONDecodeError:
             found = None
         if not isinstance(found, dict):
             raise Refused(f"{self.server} does not answer as a bkend server does")
