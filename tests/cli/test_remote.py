@@ -338,8 +338,8 @@ def test_promote_from_a_directory_to_a_server(at: Distant) -> None:
 def test_settings_of_sign_in(at: Distant) -> None:
     env = ("--env", at.env, "--json")
     assert at("auth", "settings", *env).json == at.here("auth", "settings", *env).json
-    changes = ("allowSignup=false", "email.enabled=true", "magicLinkExpirationMinutes=5")
-    changes += ("passwordPolicy=strict", "passwordPolicy.minLength=10")
+    changes = ["allowSignup=false", "email.enabled=true", "magicLinkExpirationMinutes=5"]
+    changes += ["passwordPolicy=strict", "passwordPolicy.minLength=10"]
     options = [word for change in changes for word in ("--set", change)]
     found = at("auth", "settings", *options, *env).json
     assert (found["allowSignup"], found["magicLinkExpirationMinutes"]) == (False, 5)

@@ -30,7 +30,7 @@ TEXTS += [
 NUMBERS = [0, -1, 2**63 - 1, -(2**63), 2**64 - 1, 0.5, -0.5, 1e16, 1e-7, 1.5e-9, 1e300, 5e-324]
 LONG = "k" * 2000
 
-_texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 _scalars = (
     st.none()
     | st.booleans()

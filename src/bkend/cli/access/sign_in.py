@@ -153,7 +153,7 @@ class _RemoteSignInHere:
         self._providers = f"{place.path}/auth/providers"
 
     async def settings(self) -> Mapping[str, Any]:
-        general = await self._remote.call("GET", self._settings)
+        general: dict[str, Any] = await self._remote.call("GET", self._settings)
         return general | _flat(await self._remote.call("GET", f"{self._providers}/email"))
 
     async def change(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
