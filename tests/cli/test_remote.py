@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -24,7 +28,7 @@ from bkend.tables.file import read_tables
 from bkend.tables.plan import Plan, make_plan
 from bkend.tables.service import definition_of
 from tests.cli.conftest import Called, CommandLine
-from tests.servers import RunningServer
+from tests.servers import RunningServer, clean_environment
 from tests.tables.designs import RICH, some_tables
 
 POSTS = """version: 1
@@ -386,6 +390,34 @@ def test_mails_that_were_not_sent(at: Distant) -> None:
     [newest] = at("outbox", "--env", at.env, "--limit", "1", "--json").json["items"]
     assert newest == items[-1]
     assert "needs a session" in at.refused("outbox", "--tenants")
+
+
+def test_mails_are_followed(at: Distant) -> None:
+    """As they come, each once; an interrupt ends it."""
+    body = {"name": "U", "email": "f@x.example", "role": "user"}
+    made = at.manage("POST", f"/environments/{at.env}/users", body)
+    verify = f"/environments/{at.env}/users/{made['id']}/verify-email"
+    at.manage("POST", verify)
+    command = ("outbox", "--follow", "--json", "--env", at.env, "--server", at.server.url)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bkend", *command],
+        env=clean_environment({"BKEND_TOKEN": os.environ["BKEND_TOKEN"]}),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        for _ in range(2):
+            at.manage("POST", verify)
+            lines.append(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, rest) == (130, "")
+    items = at("outbox", "--env", at.env, "--json").json["items"]
+    assert [json.loads(line)["id"] for line in lines] == [mail["id"] for mail in items]
 
 
 def test_keys(at: Distant) -> None:
