@@ -16,7 +16,8 @@ _WIDTH = 100
 _STEP = 2
 _LONGEST_SIMPLE_KEY = 500
 _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.-]*\Z")
-_OTHERWISE_READ = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+_OTHERWISE_READ = frozenset({"true", "false", "yes", "no", "on", "off", "null"})
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 _EXPONENT = re.compile(r"^(-?[0-9]+)(e.*)$")
 
 
@@ -93,8 +94,8 @@ def _text(text: str) -> str:
 
 
 def _character(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
+    if character in _ESCAPES:
+        return _ESCAPES[character]
     if character.isprintable():
         return character
     code = ord(character)
