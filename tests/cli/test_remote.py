@@ -204,6 +204,13 @@ def test_tables_by_chance_replace_each_other(at: Distant, seed: int) -> None:
     assert at.pulled() == at.here("pull", "-", "--env", at.env).stdout
 
 
+def test_an_index_of_ones_own_becomes_that_of_a_unique_field(at: Distant) -> None:
+    at.apply(POSTS + "    indexes: [{name: uq_slug, fields: {slug: 1}, unique: true}]\n")
+    unique = POSTS.replace("slug: {type: string}", "slug: {type: string, unique: true}")
+    assert "uq_slug: slug, unique, sparse" in at.apply(unique + "    indexes: []\n").stdout
+    assert at.apply(unique + "    indexes: []\n", "--json").json["plan"] == []
+
+
 def test_problems_are_told_as_in_a_directory(at: Distant) -> None:
     at.apply(POSTS)
     message = at.apply(POSTS.replace("posts", "Posts"), code=1).stderr

@@ -87,7 +87,9 @@ def _failed(error: Exception, name: str, done: list[str]) -> Exception:
     if isinstance(error, TableChanged):
         reason = f"{name} was changed by somebody else at the same moment; run it again"
     elif isinstance(error, TakenInPart):
-        reason = f"{error}; of {name} these were changed before: {', '.join(error.parts)}"
+        reason = (
+            f"{error}; of {name} these were changed before: {', '.join(dict.fromkeys(error.parts))}"
+        )
     elif isinstance(error, (ApiError, RemoteRefusal)):
         reason = f"{error.message}; nothing was changed in {name}"
     elif isinstance(error, Refused):

@@ -79,6 +79,12 @@ class RemoteTables:
         path, held = self._of(seen), await self._table(seen)
         if definition_of(held) != definition_of(seen):
             raise TableChanged
+        in_the_way = _in_the_way(held, wanted)
+        if in_the_way:
+            call, body = f"{path}/indexes/manage", {"indexesToRemove": in_the_way}
+            await self._remote.call("POST", call, body, if_match=held.schema_version)
+            done.append("indexes")
+            held = await self._table(seen)
         fields = _fields_change(held, wanted)
         if fields:
             call = f"{path}/fields/manage"
@@ -157,6 +163,14 @@ def _fields_change(held: Table, wanted: Definition) -> dict[str, Any]:
         found["strict"] = strict
     found = {name: value for name, value in found.items() if value or name == "strict"}
     return found and found | {"replace": True}
+
+
+def _in_the_way(held: Table, wanted: Definition) -> list[str]:
+    """Indexes of one's own under the names of those that unique fields will bring along."""
+    kept = declared_indexes(wanted.indexes, wanted.schema)
+    brought = {index.name for index in wanted.indexes if index not in kept}
+    mine = declared_indexes(held.indexes, held.schema)
+    return [index.name for index in mine if index.name in brought]
 
 
 def _indexes_change(held: Table, wanted: Definition) -> dict[str, Any]:
