@@ -53,8 +53,9 @@ _MOST_CACHE_MB = 512
 _MASK = "********"
 _PASSWORD = re.compile(r"(^[^/]*//[^/@:]*:)[^@/]*(?=@)|([?&]password=)[^&]*")
 _FOREIGN_PREFIXES = ("BKEND_TEST_", "BKEND_BENCH_")
-# What the guides have apps and shells call the server's address and key.
-_FOREIGN = frozenset({"BKEND_URL", "BKEND_KEY"})
+# What the guides have apps and shells call the server's address and key, and the token of commands
+# that work on another server.
+_FOREIGN = frozenset({"BKEND_URL", "BKEND_KEY", "BKEND_TOKEN"})
 _RANGES = {
     "port": " from 1 to 65535",
     "workers": " from 1 to 256",
