@@ -179,7 +179,10 @@ class Server:
         async def asked(email: str, token: str | None) -> bool:
             return email in invited and token in (None, "inv")
 
-        object.__setattr__(self.core.tenants.parts, "signup_mode", mode)
+        async def signup_mode() -> str:
+            return mode
+
+        object.__setattr__(self.core.tenants.parts, "signup_mode", signup_mode)
         object.__setattr__(self.core.tenants.parts, "invited", asked)
 
     @property

@@ -35,7 +35,7 @@ async def get_setup(request: Request, core: CurrentCore) -> Response:
         {
             "required": required,
             "tokenRequired": required and needs_token(request),
-            "signupMode": core.settings.signup,
+            "signupMode": await core.tenants.parts.signup_mode(),
             "loginMethods": ["password", "magic_link", *core.tenants.providers.names],
             "mailConfigured": not core.tenants.mail.captures,
             "version": __version__,
