@@ -70,6 +70,8 @@ from bkend.sealing import Sealer
 from bkend.secret import Rings, SecretFile
 from bkend.settings import Settings
 from bkend.store import Database, Store
+from bkend.system.accounts import ServerAccounts
+from bkend.system.organizations import ServerOrganizations
 from bkend.system.settings import ServerSettings
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
@@ -102,6 +104,8 @@ class Core:
 
     settings: Settings
     clock: Clock
+    started_at: int
+    """Milliseconds since 1970."""
     database: Database
     keys: Keys
     accounts: AccountNames
@@ -115,6 +119,8 @@ class Core:
     usage: Usage
     jobs: Jobs
     server_settings: ServerSettings
+    server_accounts: ServerAccounts
+    server_organizations: ServerOrganizations
     relay: Relay
     tenants: Tenants
     hierarchy: Hierarchy
@@ -272,7 +278,8 @@ async def open_core(
             is_busy=delivery.is_busy,
             closed=delivery.detach,
         )
-        records, places = EnvironmentRecords(control, clock, keys, live.quotas), Places(control, clock)
+        records = EnvironmentRecords(control, clock, keys, live.quotas)
+        places = Places(control, clock)
         provisioning = Provisioning(database, records, environments, objects, places, relay)
         organizations = Organizations(control, members, accounts, clock)
         server_mail = Mail(control, SERVER, clock, delivery)
@@ -292,6 +299,7 @@ async def open_core(
         yield Core(
             settings=settings,
             clock=clock,
+            started_at=clock.now_ms(),
             database=database,
             keys=keys,
             accounts=accounts,
@@ -305,6 +313,8 @@ async def open_core(
             usage=usage,
             jobs=Jobs(clock),
             server_settings=live,
+            server_accounts=ServerAccounts(control, clock),
+            server_organizations=ServerOrganizations(control, organizations, clock),
             relay=relay,
             tenants=Tenants.on(
                 own,
@@ -325,9 +335,7 @@ async def open_core(
             projects=Projects(control, clock, keys, live.quotas),
             environment_records=records,
             provisioning=provisioning,
-            purging=Purging(
-                control, records, provisioning, organizations, clock, live.trash_days
-            ),
+            purging=Purging(control, records, provisioning, organizations, clock, live.trash_days),
             environments=environments,
             delivery=delivery,
             secrets=secrets,

@@ -76,9 +76,7 @@ class ActivityQuery:
 class Activities:
     """The activities of the server."""
 
-    def __init__(
-        self, store: Store, clock: Clock, kept_days: Callable[[], Awaitable[int]]
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, kept_days: Callable[[], Awaitable[int]]) -> None:
         """`kept_days` tells for how long entries are kept at this moment."""
         self._store = store
         self._clock = clock

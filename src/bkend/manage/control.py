@@ -17,7 +17,7 @@ ACTIVITIES = "activities"
 """Who changed what (51 §3.11); environments keep theirs under this name until they are here."""
 INVITATIONS = "organization_invitations"
 IDEMPOTENCY = "idempotency"
-"""Answers that a repeated POST gets again (51 §6); the id is a digest of tenant, route, key."""
+"""Answers that a repeated POST gets again (51 §6); the id is a digest of caller, route, key."""
 USAGE = "usage"
 """How much each environment was used on a day: `environmentId, projectId, day, apiCalls,
 activeUsers, storageBytes`; the id is environment and day."""

@@ -198,9 +198,7 @@ class Usage:
         body = await self._write(environment_id, project_id, day, added, {})
         return _calls(body)
 
-    async def note(
-        self, environment_id: str, project_id: str, fields: Mapping[str, int]
-    ) -> None:
+    async def note(self, environment_id: str, project_id: str, fields: Mapping[str, int]) -> None:
         """Write what was measured on the present day: `activeUsers`, `storageBytes`."""
         day = self._clock.now_ms() // DAY_MS
         await self._write(environment_id, project_id, day, {}, fields)

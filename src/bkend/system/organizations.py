@@ -1,4 +1,4 @@
-"""All organizations of the server, for server admins (51 §3.2, §4, §5). None of this shows what they
+"""All organizations of the server, for server admins (51 §3.2, §4, §5); nothing of what they
 hold."""
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from bkend.http.manage.account_bodies import FirstAccount, Naming
 from bkend.http.manage.admission import CurrentCore
 from bkend.http.manage.bodies import answer, documented, read_body
 from bkend.http.manage.cookies import is_on_this_machine, require_own_page, with_session
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import PublicRoute
 from bkend.tenants.accounts import shape
 from bkend.tenants.setup import Named, Person
 
-router = APIRouter(prefix="/manage/v1", tags=["setup"], responses=REFUSALS, route_class=Route)
+router = APIRouter(prefix="/manage/v1", tags=["setup"], responses=REFUSALS, route_class=PublicRoute)
 
 
 def needs_token(request: Request) -> bool:
