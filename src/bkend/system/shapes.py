@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -205,6 +205,7 @@ class Organization(TypedDict):
     memberCount: int
     projectCount: int
     role: str | None
+    deletedAt: NotRequired[str | None]
     createdAt: str
     updatedAt: str
 
