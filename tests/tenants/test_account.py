@@ -241,6 +241,23 @@ async def test_an_owner_stays(server: Server) -> None:
     await browser.ok("GET", "/session")
 
 
+async def test_what_is_in_the_trash_keeps_nobody(server: Server) -> None:
+    await server.add("root@example.com", isServerAdmin=True)
+    await server.add(EMAIL, "owner")
+    browser, root = await server.signed_in(), await server.signed_in("root@example.com")
+    body = {"confirm": EMAIL, "password": PASSWORD}
+    await browser.ok("DELETE", "/organizations/default", {"confirm": "Default"})
+    second = await browser.ok("POST", "/organizations", {"name": "Second"}, 201)
+    found = await browser.refused("DELETE", "/account", body)
+    assert found == (409, "account/owns-organizations")
+    await browser.ok("DELETE", f"/organizations/{second['id']}", {"confirm": "Second"})
+    await browser.ok("DELETE", "/account", body)
+    path = "/system/organizations/default"
+    shown = await root.ok("PATCH", path, {"status": "active"})
+    assert shown["ownerId"] is None
+    await root.ok("POST", f"{path}/owner")
+
+
 async def test_the_last_server_admin_stays(server: Server) -> None:
     await server.add(isServerAdmin=True)
     browser, body = await server.signed_in(), {"confirm": EMAIL, "password": PASSWORD}

@@ -13,18 +13,13 @@ from bkend.http.manage.idempotency import BY_CALLER, NEVER, PublicRoute
 from bkend.http.manage.router import routes
 from bkend.mail.collections import OUTBOX
 from bkend.manage.control import IDEMPOTENCY
-from bkend.store import ALWAYS, DeleteWhere, Find
+from bkend.store import Find
 from bkend.tenants.collections import TENANT_ACCOUNTS, TENANT_SESSIONS
 from tests.tenants.conftest import EMAIL, PASSWORD, Browser, Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NEW = {"name": "Grace", "email": "grace@example.com", "password": "five brown horses"}
-
-
-@pytest.fixture(autouse=True)
-async def _no_keys(server: Server) -> None:
-    await server.core.database.control.commit([DeleteWhere(IDEMPOTENCY, ALWAYS)])
 
 
 async def post(browser: Browser, path: str, body: Any, key: str = "one") -> httpx.Response:
