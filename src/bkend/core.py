@@ -270,13 +270,18 @@ async def open_core(
         usage = Usage(control, clock)
         keys, members, accounts = Keys(control, clock), Members(control), AccountNames(control)
         live = ServerSettings(control, clock, settings)
+
+        def closed(id: str) -> None:
+            delivery.detach(id)
+            usage.close(id)
+
         environments = Environments(
             database,
             build,
             limit=settings.open_environments,
             wrap=lambda store: RecordingStore(store, clock, relay.take),
             is_busy=delivery.is_busy,
-            closed=delivery.detach,
+            closed=closed,
         )
         records = EnvironmentRecords(control, clock, keys, live.quotas)
         places = Places(control, clock)

@@ -283,7 +283,9 @@ def fault_of(name: str, value: Any) -> str | None:
     """What is wrong with a value for a setting that is a number or one of some words, as a
     sentence; None when nothing is."""
     field = Settings.model_fields[name]
-    wanted: Any = Annotated[field.annotation, *field.metadata]
+    wanted: Any = field.annotation
+    if field.metadata:
+        wanted = Annotated[wanted, *field.metadata]
     try:
         TypeAdapter(wanted).validate_python(value, strict=True)
     except ValidationError:

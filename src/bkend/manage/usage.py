@@ -98,6 +98,11 @@ class CallCounter:
             self.known = total
 
     @property
+    def is_written(self) -> bool:
+        """Whether nothing is left to be written."""
+        return not self.pending and not self._backlog
+
+    @property
     def day(self) -> int:
         """The present day, in days since 1970."""
         return self._day
@@ -136,12 +141,14 @@ class Usage:
         self._store = store
         self._clock = clock
         self._counters: dict[str, tuple[CallCounter, str]] = {}
+        self._closed: set[str] = set()
         self._stopping = asyncio.Event()
 
     # -- counting ---------------------------------------------------------------------------
 
     async def counter(self, environment_id: str, project_id: str) -> CallCounter:
         """The counter of an environment, which knows what was counted before on this day."""
+        self._closed.discard(environment_id)
         held = self._counters.get(environment_id)
         if held is not None:
             return held[0]
@@ -150,6 +157,10 @@ class Usage:
         if body is not None:
             counter.learn(counter.day, _calls(body))
         return self._counters.setdefault(environment_id, (counter, project_id))[0]
+
+    def close(self, environment_id: str) -> None:
+        """Nobody calls the environment any more: its counter goes once it is written."""
+        self._closed.add(environment_id)
 
     async def flush(self) -> None:
         """Write what was counted; what cannot be written is kept for the next time."""
@@ -170,6 +181,11 @@ class Usage:
                     counter.give_back(day, calls)
                 log.warning("calls are counted and not written", reason=str(error))
                 return
+        for id in list(self._closed):
+            held = self._counters.get(id)
+            if held is None or held[0].is_written:
+                self._counters.pop(id, None)
+                self._closed.discard(id)
 
     async def run(self) -> None:
         """Write every few seconds until `stop`, and then once more."""

@@ -318,3 +318,18 @@ async def test_it_is_written_now_and_then_and_at_the_end(
     usage.stop()
     await running
     assert [row["apiCalls"] for row in await rows(firm)] == [2]
+
+
+async def test_counters_go_with_their_environments(firm: Company) -> None:
+    usage = firm.opened.core.usage
+    await call(firm)
+    [id] = usage._counters
+    usage.close(id)
+    counter = await usage.counter(id, "p")  # opened again before it was written
+    await usage.flush()
+    assert await usage.counter(id, "p") is counter
+    usage.close(id)
+    counter.pending += 1
+    await usage.flush()
+    assert not usage._counters
+    assert (await usage.counter(id, "p")).known == 2
