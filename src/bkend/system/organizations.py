@@ -3,6 +3,7 @@ hold."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bkend.clock import Clock
@@ -52,19 +53,18 @@ class ServerOrganizations:
             checks.done()
         query = listing.find(ORGANIZATIONS, where, ("name", "slug", "displayName"), _SORTS)
         documents, total = await page_of(self._store, query)
-        return [await self._organizations.shape(one, None) for one in documents], total
+        return [await self._shown(one) for one in documents], total
 
     async def get(self, id_or_slug: str) -> dict[str, Any]:
         """One of them; raises NotFound."""
-        return await self._organizations.shape(await self._found(id_or_slug), None)
+        return await self._shown(await self._found(id_or_slug))
 
     async def set_status(self, id_or_slug: str, status: Any, actor: Actor) -> dict[str, Any]:
         """Suspend it, or make it active again, out of the trash too.
 
         Raises NotFound, InvalidParameters.
         """
-        changed = await self._organizations.set_status(id_or_slug, status, actor)
-        return await self._organizations.shape(changed, None)
+        return await self._shown(await self._organizations.set_status(id_or_slug, status, actor))
 
     async def adopt(self, id_or_slug: str, actor: Actor) -> dict[str, Any]:
         """Make the actor's account the Owner of an organization that has none: one commit.
@@ -107,7 +107,12 @@ class ServerOrganizations:
             raise LastOwner("This organization has an Owner") from None
         except (Duplicate, Missing):  # joined or left at this moment
             raise NotFound("Your membership has changed meanwhile; try again") from None
-        return await self._organizations.shape(found, "owner")
+        return await self._shown(found, "owner")
+
+    async def _shown(self, document: Mapping[str, Any], role: str | None = None) -> dict[str, Any]:
+        """The organization of 51 §3.2, and since when it is in the trash."""
+        shown = await self._organizations.shape(document, role)
+        return shown | {"deletedAt": document.get("deletedAt")}
 
     async def _found(self, id_or_slug: str) -> dict[str, Any]:
         id = await self._organizations.id_of(id_or_slug)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
@@ -205,7 +205,7 @@ class Organization(TypedDict):
     memberCount: int
     projectCount: int
     role: str | None
-    deletedAt: NotRequired[str | None]
+    deletedAt: str | None
     createdAt: str
     updatedAt: str
 
