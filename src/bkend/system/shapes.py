@@ -22,7 +22,7 @@ class HealthCheck(TypedDict):
     details: list[str]
 
 
-class Requests(TypedDict):
+class AnsweredRequests(TypedDict):
     """The answers of one process since its start; times in milliseconds, None before the first."""
 
     count: int
@@ -32,7 +32,7 @@ class Requests(TypedDict):
     p95Ms: float | None
 
 
-class Health(TypedDict):
+class ServerHealth(TypedDict):
     """How the server is; `status` is the worst of the checks."""
 
     status: Literal["ok", "warning", "problem"]
@@ -40,17 +40,17 @@ class Health(TypedDict):
     startedAt: str
     uptimeSeconds: int
     checks: list[HealthCheck]
-    requests: Requests
+    requests: AnsweredRequests
 
 
-class Engine(TypedDict):
+class DatabaseEngine(TypedDict):
     """The database."""
 
     engine: str
     version: str
 
 
-class Counts(TypedDict):
+class ServerCounts(TypedDict):
     """How much there is."""
 
     accounts: int
@@ -60,7 +60,7 @@ class Counts(TypedDict):
     openEnvironments: int
 
 
-class Info(TypedDict):
+class ServerInfo(TypedDict):
     """What runs here."""
 
     version: str
@@ -70,14 +70,14 @@ class Info(TypedDict):
     workers: int
     startedAt: str
     uptimeSeconds: int
-    database: Engine
+    database: DatabaseEngine
     storage: Literal["folder", "bucket"]
     mail: Literal["smtp", "captured"]
     publicUrl: str | None
-    counts: Counts
+    counts: ServerCounts
 
 
-class JobShape(TypedDict):
+class ServerJob(TypedDict):
     """Something that is done now and then, in one process."""
 
     name: str
@@ -90,10 +90,10 @@ class JobShape(TypedDict):
     error: str | None
 
 
-class JobList(TypedDict):
+class ServerJobList(TypedDict):
     """All of them."""
 
-    items: list[JobShape]
+    items: list[ServerJob]
     pagination: Pagination
 
 
@@ -107,7 +107,7 @@ class LogLine(TypedDict):
     fields: dict[str, Any]
 
 
-class LogList(TypedDict):
+class LogLineList(TypedDict):
     """The newest first."""
 
     items: list[LogLine]
@@ -139,7 +139,7 @@ class GivenSetting(TypedDict):
     source: str
 
 
-class Settings(TypedDict):
+class ServerSettings(TypedDict):
     """What can be changed, then where it comes from, then what cannot be."""
 
     signup: Literal["closed", "invite", "open"]
@@ -153,7 +153,7 @@ class Settings(TypedDict):
     server: dict[str, GivenSetting]
 
 
-class Membership(TypedDict):
+class AccountMembership(TypedDict):
     """An account's role in an organization."""
 
     organizationId: str
@@ -162,7 +162,7 @@ class Membership(TypedDict):
     role: str
 
 
-class Account(TypedDict):
+class ServerAccount(TypedDict):
     """A tenant's account (51 §3.1) with its organizations."""
 
     id: str
@@ -180,17 +180,17 @@ class Account(TypedDict):
     lastLoginAt: str | None
     createdAt: str
     updatedAt: str
-    organizations: list[Membership]
+    organizations: list[AccountMembership]
 
 
-class AccountList(TypedDict):
+class ServerAccountList(TypedDict):
     """A page of accounts."""
 
-    items: list[Account]
+    items: list[ServerAccount]
     pagination: Pagination
 
 
-class Organization(TypedDict):
+class ServerOrganization(TypedDict):
     """An organization (51 §3.2); nothing of what it holds."""
 
     id: str
@@ -210,14 +210,14 @@ class Organization(TypedDict):
     updatedAt: str
 
 
-class OrganizationList(TypedDict):
+class ServerOrganizationList(TypedDict):
     """A page of organizations."""
 
-    items: list[Organization]
+    items: list[ServerOrganization]
     pagination: Pagination
 
 
-class TestMail(TypedDict):
+class ServerTestMail(TypedDict):
     """A mail is on its way; `captured` when it went to the outbox for want of SMTP."""
 
     message: str
@@ -225,7 +225,7 @@ class TestMail(TypedDict):
     captured: bool
 
 
-def job_shape(job: Job) -> JobShape:
+def job_shape(job: Job) -> ServerJob:
     """The job as it is answered."""
     status: Any = job.status
     return {

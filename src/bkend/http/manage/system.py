@@ -62,7 +62,7 @@ class TestAddress(Body):
     locale: str | None = None
 
 
-@router.get("/health", responses={200: {"model": shapes.Health}})
+@router.get("/health", responses={200: {"model": shapes.ServerHealth}})
 async def show_health(admin: ReadsSystem, request: Request) -> Response:
     """What works and what does not, with what to do; and how this process answers."""
     found = await health(admin.core)
@@ -70,20 +70,20 @@ async def show_health(admin: ReadsSystem, request: Request) -> Response:
     return answer({**uptime(admin.core), **found, "requests": requests})
 
 
-@router.get("/info", responses={200: {"model": shapes.Info}})
+@router.get("/info", responses={200: {"model": shapes.ServerInfo}})
 async def show_info(admin: ReadsSystem) -> Response:
     """Versions, engines, and how much there is."""
     return answer(await overview(admin.core))
 
 
-@router.get("/jobs", responses={200: {"model": shapes.JobList}})
+@router.get("/jobs", responses={200: {"model": shapes.ServerJobList}})
 async def list_jobs(admin: ReadsSystem) -> Response:
     """What this process does now and then, and how it went the last time."""
     jobs = [shapes.job_shape(job) for job in admin.core.jobs.all()]
     return answer(Paging(1, max(1, len(jobs))).shape(jobs, len(jobs)))
 
 
-@router.get("/logs", responses={200: {"model": shapes.LogList}})
+@router.get("/logs", responses={200: {"model": shapes.LogLineList}})
 async def list_logs(
     admin: ReadsSystem,
     request: Request,
@@ -121,7 +121,7 @@ async def list_usage(
     return answer(page.shape(items, total))
 
 
-@router.get("/settings", responses={200: {"model": shapes.Settings}})
+@router.get("/settings", responses={200: {"model": shapes.ServerSettings}})
 async def show_settings(admin: ReadsSystem) -> Response:
     """What can be changed while the server runs, and what was given at its start; no secrets."""
     return answer(await admin.core.server_settings.describe())
@@ -129,7 +129,7 @@ async def show_settings(admin: ReadsSystem) -> Response:
 
 @router.put(
     "/settings",
-    responses={200: {"model": shapes.Settings}},
+    responses={200: {"model": shapes.ServerSettings}},
     openapi_extra=documented(ServerSettingsUpdate),
 )
 async def change_settings(admin: UpdatesSystem, exchange: CurrentExchange) -> Response:
@@ -144,7 +144,7 @@ async def change_settings(admin: UpdatesSystem, exchange: CurrentExchange) -> Re
 
 @router.post(
     "/mail/test",
-    responses={200: {"model": shapes.TestMail}},
+    responses={200: {"model": shapes.ServerTestMail}},
     openapi_extra=documented(TestAddress),
 )
 async def send_test(admin: UpdatesSystem, exchange: CurrentExchange) -> Response:

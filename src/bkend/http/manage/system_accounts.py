@@ -33,7 +33,7 @@ class StatusUpdate(Body):
     status: Any = None
 
 
-@router.get("/accounts", responses={200: {"model": shapes.AccountList}})
+@router.get("/accounts", responses={200: {"model": shapes.ServerAccountList}})
 async def list_accounts(
     admin: ReadsSystem,
     listed: Listed,
@@ -46,7 +46,7 @@ async def list_accounts(
     return answer(listed.shape(items, count))
 
 
-@router.get("/accounts/{id}", responses={200: {"model": shapes.Account}})
+@router.get("/accounts/{id}", responses={200: {"model": shapes.ServerAccount}})
 async def get_account(id: str, admin: ReadsSystem) -> Response:
     """One of them."""
     return answer(await admin.core.server_accounts.get(id))
@@ -54,7 +54,7 @@ async def get_account(id: str, admin: ReadsSystem) -> Response:
 
 @router.patch(
     "/accounts/{id}",
-    responses={200: {"model": shapes.Account}},
+    responses={200: {"model": shapes.ServerAccount}},
     openapi_extra=documented(AccountUpdate),
 )
 async def update_account(id: str, admin: UpdatesSystem, exchange: CurrentExchange) -> Response:
@@ -64,7 +64,7 @@ async def update_account(id: str, admin: UpdatesSystem, exchange: CurrentExchang
     return answer(await admin.core.server_accounts.update(id, changes, admin.account_id))
 
 
-@router.get("/organizations", responses={200: {"model": shapes.OrganizationList}})
+@router.get("/organizations", responses={200: {"model": shapes.ServerOrganizationList}})
 async def list_organizations(
     admin: ReadsSystem, listed: Listed, status: Lowered = None
 ) -> Response:
@@ -73,7 +73,7 @@ async def list_organizations(
     return answer(listed.shape(items, count))
 
 
-@router.get("/organizations/{org}", responses={200: {"model": shapes.Organization}})
+@router.get("/organizations/{org}", responses={200: {"model": shapes.ServerOrganization}})
 async def get_organization(org: str, admin: ReadsSystem) -> Response:
     """One of them, by id or slug."""
     return answer(await admin.core.server_organizations.get(org))
@@ -81,7 +81,7 @@ async def get_organization(org: str, admin: ReadsSystem) -> Response:
 
 @router.patch(
     "/organizations/{org}",
-    responses={200: {"model": shapes.Organization}},
+    responses={200: {"model": shapes.ServerOrganization}},
     openapi_extra=documented(StatusUpdate),
 )
 async def update_organization(
@@ -93,7 +93,7 @@ async def update_organization(
     return answer(await organizations.set_status(org, body.status, admin.actor))
 
 
-@router.post("/organizations/{org}/owner", responses={200: {"model": shapes.Organization}})
+@router.post("/organizations/{org}/owner", responses={200: {"model": shapes.ServerOrganization}})
 async def adopt_organization(org: str, admin: UpdatesSystem) -> Response:
     """Become the Owner of an organization that has none."""
     return answer(await admin.core.server_organizations.adopt(org, admin.actor))
