@@ -135,7 +135,8 @@ class ServerSettings:
         """Change those that are given; null brings a default back.
 
         Raises InvalidParameters with a detail for each that is unknown, malformed, or given at the
-        start, unless it stays as it is; then nothing is changed.
+        start, unless it stays as it is; then nothing is changed. What stays as it is, is not
+        stored, so that the answer of `describe` may be sent back.
         """
         problems: list[Detail] = []
         values, sources = await self._values(), sources_of(self._settings)
@@ -147,7 +148,7 @@ class ServerSettings:
                 shown = name[:64]
                 message = f"{shown} {sentence}"
                 problems.append({"field": shown, "rule": rule, "message": message})
-            elif not self._is_given(name):
+            elif not self._is_given(name) and (value is None or value != values[name]):
                 wanted[name] = value
         if problems:
             raise InvalidParameters(problems[0]["message"], details=problems)
