@@ -184,7 +184,7 @@ async def test_info(firm: Company, root: Caller) -> None:
 
 async def test_the_last_lines_of_the_log(firm: Company, root: Caller) -> None:
     logs = RecentLogs(3)
-    processors = [
+    processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         mask_secrets,
