@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from bkend.http.keyless import needs_no_key
 from bkend.inventory import note_usage
 from bkend.manage.control import USAGE
 from bkend.manage.usage import DAY_MS, CallCounter, Usage
@@ -105,18 +107,20 @@ async def test_me_from_memory_is_held_against_the_list(firm: Company) -> None:
 
 async def test_a_call_without_a_key_is_held_against_the_list(firm: Company) -> None:
     key, core = firm.opened.made.publishable_key or "", firm.opened.core
-    body = {"method": "magiclink", "email": "m@x.example", "name": "M"}
+    body = {"email": "m@x.example", "password": "correct horse", "name": "M"}
     assert (await firm.data("POST", "auth/email/signup", key, body)).status < 300
+    wanted = {"email": body["email"]}
+    assert (await firm.data("POST", "auth/email/verify/send", key, wanted)).status < 300
     services = await core.environment("app", "dev")
     [mail], _ = await services.mail.outbox.readable()
-    link = str(mail["links"][0])
-    path, _, query = link.partition("://")[2].partition("/")[2].partition("?")
+    link = urlsplit(next(one for one in mail["links"] if "token=" in one))
     await set_up(firm, ipWhitelist=[HERE])
-    options: dict[str, Any] = {"query": query.encode(), "key": ""}
-    answer = await firm.opened.call("GET", f"/{path}", peer=THERE, **options)
+    assert needs_no_key("GET", link.path)
+    options: dict[str, Any] = {"query": link.query.encode(), "key": ""}
+    answer = await firm.opened.call("GET", link.path, peer=THERE, **options)
     assert told(answer) == REFUSED
-    answer = await firm.opened.call("GET", f"/{path}", peer=HERE, **options)
-    assert answer.status != 403
+    answer = await firm.opened.call("GET", link.path, peer=HERE, **options)
+    assert answer.json()["verified"] is True
 
 
 @pytest.mark.parametrize(
@@ -271,6 +275,7 @@ async def test_usage_day_by_day(firm: Company) -> None:
         "storageBytes": 0,
     }
     firm.clock.advance(24 * 3600)
+    await usage_of(firm)
     await call(firm)
     await usage_of(firm)
     await note_usage(environment, core.usage, firm.clock.now_ms())
