@@ -36,6 +36,7 @@ from bkend.http.manage.router import routes as manage_routes
 from bkend.http.metrics import Metrics
 from bkend.http.openapi import document
 from bkend.images.api import routes as image_routes
+from bkend.logs import RecentLogs
 from bkend.users.api import router as users_router
 from bkend.users.api import withdrawal as withdrawal_router
 from bkend.users.api_settings import router as user_settings_router
@@ -65,7 +66,7 @@ class _Fixed(FastAPI):
         return self.openapi_schema
 
 
-def build_fixed(core: Core, metrics: Metrics, me: MeDoor) -> FastAPI:
+def build_fixed(core: Core, metrics: Metrics, me: MeDoor, logs: RecentLogs) -> FastAPI:
     """The FastAPI app of an opened core."""
     app = _Fixed(
         title="bkend",
@@ -78,6 +79,8 @@ def build_fixed(core: Core, metrics: Metrics, me: MeDoor) -> FastAPI:
     )
     app.state.core = core
     app.state.me = me
+    app.state.metrics = metrics
+    app.state.logs = logs
     for router in _ROUTERS:
         # Not included, which would compile every route once more.
         app.router.routes.extend(router.routes)

@@ -31,7 +31,7 @@ from bkend.http.base import base_url
 from bkend.http.bodies import JsonRoute
 from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange, SignedIn, services_of
 from bkend.http.exchange import Exchange
-from bkend.http.gate import check_environment
+from bkend.http.gate import enter
 from bkend.http.manage.bodies import FromOne
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=REFUSALS)
@@ -157,11 +157,9 @@ async def _social_of(state: State, exchange: Exchange, core: Core) -> Social:
     sent = exchange.environment
     if sent is not None and sent.state.id != state.environment_id:
         raise InvalidOAuthCode
-    found = sent or await core.environments.get(state.environment_id)
-    check_environment(found)
-    assert found is not None
-    exchange.environment = found
-    return found.services.social
+    if sent is None:
+        sent = enter(exchange, await core.environments.get(state.environment_id), core.clock)
+    return sent.services.social
 
 
 async def _send_back(

@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 from bkend.caller import Caller, managing
 from bkend.core import Core
 from bkend.environment import Environment, EnvironmentServices
-from bkend.errors import NotFound, Unauthorized
+from bkend.errors import NotFound
 from bkend.http.dependencies import exchange_of
 from bkend.http.manage.cookies import cookie_session
 from bkend.http.manage.events import subject_of, target_of
@@ -85,10 +85,7 @@ async def tenant_of(request: Request) -> Tenant:
     scheme, _, token = (value or "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" and token.strip() else None
     tenant = await admit_token(core.keys, core.members, core.clock, given)
-    if tenant.account_id:
-        account = await core.tenants.accounts.get(tenant.account_id)
-        if account is not None and account["status"] != "active":
-            raise Unauthorized("The account that made the management token is disabled")
+    await core.tenants.require_active(tenant.account_id)
     if tenant.key is not None and core.keys.due_for_use_mark(tenant.key):
         await core.keys.mark_used(tenant.key)
     return tenant

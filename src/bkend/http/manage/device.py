@@ -10,10 +10,10 @@ from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange
 from bkend.http.manage import account_bodies as bodies
 from bkend.http.manage.admission import CurrentCore, CurrentSession
 from bkend.http.manage.bodies import answer, documented, read_body, read_optional_body
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import PublicRoute
 
 router = APIRouter(
-    prefix="/manage/v1/device", tags=["device"], responses=REFUSALS, route_class=Route
+    prefix="/manage/v1/device", tags=["device"], responses=REFUSALS, route_class=PublicRoute
 )
 
 

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from bkend.http.dependencies import REFUSALS
 from bkend.http.manage.admission import CurrentCore, CurrentSession
 from bkend.http.manage.bodies import Page, answer
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import Route
 
 router = APIRouter(
     prefix="/manage/v1/notifications", tags=["account"], responses=REFUSALS, route_class=Route

@@ -19,7 +19,7 @@ from bkend.http.manage.cookies import (
     with_session,
     without_session,
 )
-from bkend.http.openapi import Route
+from bkend.http.manage.idempotency import PublicRoute
 from bkend.manage.control import ORGANIZATIONS
 from bkend.manage.rights import Tenant
 from bkend.store import Find, OneOf
@@ -27,7 +27,7 @@ from bkend.tenants.accounts import shape
 from bkend.tenants.sessions import Session
 
 router = APIRouter(
-    prefix="/manage/v1/session", tags=["session"], responses=REFUSALS, route_class=Route
+    prefix="/manage/v1/session", tags=["session"], responses=REFUSALS, route_class=PublicRoute
 )
 
 _SENT = {"sent": True}
