@@ -17,12 +17,13 @@ Mode: TypeAlias = Literal["validation", "serialization"]
 
 _SCHEMAS = "#/components/schemas/"
 _MARK = "model:"
-_GENERIC_PAGE = re.compile(r"Page_(\w+)_\Z")
+_LIST_OF = re.compile(r"ListOf_(\w+)_\Z")
 _models: dict[tuple[Any, Mode], int] = {}
 
 
 class _Schemas(GenerateJsonSchema):
-    """JSON Schema without what only repeats: titles, and null as the default of what is left out."""
+    """JSON Schema without titles, which repeat names, and without null as a default, which only says
+    that something may be left out."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -48,11 +49,13 @@ def resolve(document: dict[str, Any]) -> dict[str, Any]:
     )
     taken: dict[str, Any] = document["components"]["schemas"]
     made = rest.get("$defs", {})
-    names = {name: _free(_GENERIC_PAGE.sub(r"\1List", name), taken) for name in made}
-    shown = {f"{_MARK}{n}": schema for (n, _), schema in found.items()}
+    names = {name: _free(_LIST_OF.sub(r"\1List", name), taken) for name in made}
+    renamed = {_SCHEMAS + name: {"$ref": _SCHEMAS + final} for name, final in names.items()}
     for name, schema in made.items():
-        taken[names[name]] = schema
-    resolved: dict[str, Any] = _resolved(document, names, shown)
+        taken[names[name]] = _replaced(schema, renamed)
+    shown = {f"{_MARK}{n}": schema for (n, _), schema in found.items()}
+    shown = {mark: _replaced(one, renamed) for mark, one in shown.items()}
+    resolved: dict[str, Any] = _replaced(document, shown)
     return resolved
 
 
@@ -72,16 +75,13 @@ def _free(name: str, taken: dict[str, Any]) -> str:
     return f"{name}Shape" if name in taken else name
 
 
-def _resolved(part: Any, names: dict[str, str], shown: dict[str, Any]) -> Any:
-    """The part with schemas for models, and the final names of schemas."""
+def _replaced(part: Any, schemas: dict[str, Any]) -> Any:
+    """The part with the given schemas in place of references to them."""
     if isinstance(part, list):
-        return [_resolved(value, names, shown) for value in part]
+        return [_replaced(value, schemas) for value in part]
     if not isinstance(part, dict):
         return part
-    reference = part.get("$ref")
-    if reference in shown:
-        return _resolved(shown[reference], names, {})
-    if isinstance(reference, str) and reference.startswith(_SCHEMAS):
-        name = reference.removeprefix(_SCHEMAS)
-        return part | {"$ref": _SCHEMAS + names.get(name, name)}
-    return {key: _resolved(value, names, shown) for key, value in part.items()}
+    schema = schemas.get(part["$ref"]) if isinstance(part.get("$ref"), str) else None
+    if schema is not None:
+        return {**part, **schema}
+    return {key: _replaced(value, schemas) for key, value in part.items()}

@@ -52,9 +52,7 @@ def describes(
     return mark
 
 
-def answers(
-    status: int, model: Any, *refusals: type[ApiError]
-) -> dict[int | str, dict[str, Any]]:
+def answers(status: int, model: Any, *refusals: type[ApiError]) -> dict[int | str, dict[str, Any]]:
     """For `responses=` of a route: the status and shape of success (None: without a body), and the
     refusals that its dependencies do not name already."""
     answer = {"description": "Success"} if model is None else {"model": model}
@@ -220,4 +218,3 @@ class Document:
 
     def _build(self) -> bytes:
         return orjson.dumps(document(self._routes(), **self._about))
-

@@ -21,9 +21,26 @@ from bkend.http.manage.bodies import (
     read_body,
 )
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes.common import ListOf
+from bkend.http.manage.shapes.tables import (
+    FieldsApplied,
+    IndexesApplied,
+    IndexVersion,
+    SchemaVersion,
+)
 from bkend.http.manage.tables import PREFIX
+from bkend.http.openapi import answers
 from bkend.tables.design import Designed
-from bkend.tables.errors import VersionNotFound
+from bkend.tables.errors import (
+    DuplicateValue,
+    InvalidIndex,
+    InvalidSchema,
+    PreconditionFailed,
+    SystemTableProtected,
+    TableChanged,
+    TableNotFound,
+    VersionNotFound,
+)
 from bkend.tables.fields import FieldChanges, fields_given
 from bkend.tables.shapes import index_shapes, version_shape
 from bkend.tables.versions import Kind, find_version, list_versions
@@ -32,10 +49,15 @@ router = APIRouter(
     prefix=f"{PREFIX}/{{table}}", tags=["tables"], responses=REFUSALS, route_class=Route
 )
 
+_DESIGN = (TableNotFound, SystemTableProtected, TableChanged, PreconditionFailed)
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 
 
-@router.post("/fields/manage", openapi_extra=documented(FieldsChange))
+@router.post(
+    "/fields/manage",
+    responses=answers(200, FieldsApplied, *_DESIGN, InvalidSchema, InvalidIndex, DuplicateValue),
+    openapi_extra=documented(FieldsChange),
+)
 async def manage_fields(table: str, room: Updates, exchange: CurrentExchange) -> Response:
     """Add, update and remove fields, all or none, in one new schema version."""
     body = await read_body(exchange, FieldsChange)
@@ -65,7 +87,11 @@ async def manage_fields(table: str, room: Updates, exchange: CurrentExchange) ->
     )
 
 
-@router.post("/indexes/manage", openapi_extra=documented(IndexesChange))
+@router.post(
+    "/indexes/manage",
+    responses=answers(200, IndexesApplied, *_DESIGN, InvalidIndex, DuplicateValue),
+    openapi_extra=documented(IndexesChange),
+)
 async def manage_indexes(table: str, room: Updates, exchange: CurrentExchange) -> Response:
     """Add, replace and remove indexes, all or none, in one new index version."""
     body = await read_body(exchange, IndexesChange)
@@ -88,19 +114,30 @@ async def manage_indexes(table: str, room: Updates, exchange: CurrentExchange) -
     )
 
 
-@router.get("/schema/versions")
+@router.get(
+    "/schema/versions",
+    responses=answers(200, ListOf[SchemaVersion], TableNotFound, SystemTableProtected),
+)
 async def list_schema_versions(table: str, room: Reads, page: Page) -> Response:
     """The schema's versions, newest first."""
     return await _versions(table, room, page, "schema")
 
 
-@router.get("/schema/versions/{version}")
+@router.get(
+    "/schema/versions/{version}",
+    responses=answers(
+        200, SchemaVersion, TableNotFound, SystemTableProtected, VersionNotFound, InvalidParameters
+    ),
+)
 async def get_schema_version(table: str, version: str, room: Reads) -> Response:
     """One version of the schema."""
     return await _version(table, room, "schema", version)
 
 
-@router.post("/schema/versions/{version}/apply")
+@router.post(
+    "/schema/versions/{version}/apply",
+    responses=answers(200, FieldsApplied, *_DESIGN, VersionNotFound, InvalidSchema, DuplicateValue),
+)
 async def apply_schema_version(
     table: str, version: str, room: Updates, exchange: CurrentExchange
 ) -> Response:
@@ -126,19 +163,30 @@ async def apply_schema_version(
     )
 
 
-@router.get("/indexes/versions")
+@router.get(
+    "/indexes/versions",
+    responses=answers(200, ListOf[IndexVersion], TableNotFound, SystemTableProtected),
+)
 async def list_index_versions(table: str, room: Reads, page: Page) -> Response:
     """The versions of the indexes, newest first."""
     return await _versions(table, room, page, "indexes")
 
 
-@router.get("/indexes/versions/{version}")
+@router.get(
+    "/indexes/versions/{version}",
+    responses=answers(
+        200, IndexVersion, TableNotFound, SystemTableProtected, VersionNotFound, InvalidParameters
+    ),
+)
 async def get_index_version(table: str, version: str, room: Reads) -> Response:
     """One version of the indexes."""
     return await _version(table, room, "indexes", version)
 
 
-@router.post("/indexes/versions/{version}/apply")
+@router.post(
+    "/indexes/versions/{version}/apply",
+    responses=answers(200, IndexesApplied, *_DESIGN, VersionNotFound, InvalidIndex, DuplicateValue),
+)
 async def apply_index_version(
     table: str, version: str, room: Updates, exchange: CurrentExchange
 ) -> Response:

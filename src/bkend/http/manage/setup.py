@@ -13,8 +13,11 @@ from bkend.http.manage.account_bodies import FirstAccount, Naming
 from bkend.http.manage.admission import CurrentCore
 from bkend.http.manage.bodies import answer, documented, read_body
 from bkend.http.manage.cookies import is_on_this_machine, require_own_page, with_session
-from bkend.http.openapi import Route
+from bkend.http.manage.shapes.setup import SetUp, SetupState
+from bkend.http.openapi import Route, answers
+from bkend.manage.errors import OrganizationSlugTaken
 from bkend.tenants.accounts import shape
+from bkend.tenants.errors import BadSetupToken, CsrfFailed, SetupAlreadyDone
 from bkend.tenants.setup import Named, Person
 
 router = APIRouter(prefix="/manage/v1", tags=["setup"], responses=REFUSALS, route_class=Route)
@@ -27,7 +30,7 @@ def needs_token(request: Request) -> bool:
     return always == "on" or not is_on_this_machine(request)
 
 
-@router.get("/setup")
+@router.get("/setup", responses=answers(200, SetupState))
 async def get_setup(request: Request, core: CurrentCore) -> Response:
     """Whether the first account is still to be made, and how people get in; for everybody."""
     required = await core.tenants.setup.required()
@@ -43,7 +46,13 @@ async def get_setup(request: Request, core: CurrentCore) -> Response:
     )
 
 
-@router.post("/setup", openapi_extra=documented(FirstAccount))
+@router.post(
+    "/setup",
+    responses=answers(
+        201, SetUp, SetupAlreadyDone, BadSetupToken, CsrfFailed, OrganizationSlugTaken
+    ),
+    openapi_extra=documented(FirstAccount),
+)
 async def set_up(
     request: Request, core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
 ) -> Response:
