@@ -22,8 +22,8 @@ _models: dict[tuple[Any, Mode], int] = {}
 
 
 class _Schemas(GenerateJsonSchema):
-    """JSON Schema without titles, which repeat names, and without null as a default, which only says
-    that something may be left out."""
+    """JSON Schema without titles, which repeat names, and without null as a default, which
+    only says that something may be left out."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False

@@ -14,6 +14,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bkend.errors import ConfirmationRequired, Detail, InvalidParameters
 from bkend.http.exchange import Exchange
+from bkend.http.openapi import documented as documented
 from bkend.store.documents import wire_json
 
 LARGEST_PAGE = 100
@@ -189,25 +190,6 @@ def _said(kind: str, context: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "literal_error":
         return f"must be {context['expected']}", "enum"
     return "is not valid", "type"
-
-
-def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """For `openapi_extra`: the body that `read_body` reads."""
-    schema = model.model_json_schema(by_alias=True)
-    schema = _inlined(schema, schema.pop("$defs", {}))
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    """The schema with its own definitions in place of references, which would lead nowhere."""
-    if isinstance(schema, dict):
-        reference = schema.get("$ref")
-        if isinstance(reference, str):
-            return _inlined(definitions[reference.rpartition("/")[2]], definitions)
-        return {name: _inlined(value, definitions) for name, value in schema.items()}
-    if isinstance(schema, list):
-        return [_inlined(value, definitions) for value in schema]
-    return schema
 
 
 def answer(body: Any, status: int = 200) -> Response:

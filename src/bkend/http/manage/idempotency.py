@@ -13,6 +13,7 @@ from bkend.errors import InvalidParameters
 from bkend.http import openapi
 from bkend.http.dependencies import exchange_of
 from bkend.http.manage.admission import core_of, tenant_of
+from bkend.manage.errors import IdempotencyMismatch, StillRunning
 from bkend.manage.idempotency import Kept
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
@@ -20,6 +21,16 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 class Route(openapi.Route):
     """A route of the management API."""
+
+    on_post = (InvalidParameters, IdempotencyMismatch, StillRunning)
+    post_parameters = (
+        openapi.parameter(
+            "Idempotency-Key",
+            "header",
+            {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+            "The same request again with the same key gets the answer of before, for 24 hours",
+        ),
+    )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, asked once a key."""
