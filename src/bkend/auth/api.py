@@ -49,6 +49,7 @@ from bkend.http.bodies import JsonRoute
 from bkend.http.bodies import answer as _answer
 from bkend.http.dependencies import (
     KEYED,
+    WITH_USER,
     CurrentAuth,
     CurrentClient,
     CurrentLinks,
@@ -57,7 +58,7 @@ from bkend.http.dependencies import (
     exchange_of,
     signed_in,
 )
-from bkend.http.openapi import answers
+from bkend.http.openapi import answers, describes
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=KEYED)
 
@@ -133,6 +134,7 @@ class PasswordChange(_Body):
     newPassword: str
 
 
+@describes(security=WITH_USER)
 async def _signed_in_user(request: Request) -> Identity:
     """As `signed_in`, but a live session without its user is 404."""
     try:

@@ -258,8 +258,14 @@ async def complete(file_id: str, actor: Creates, files: CurrentFiles, raw: RawUr
     return answer(shapes.file(await files.complete(actor, file_id), raw))
 
 
-@router.post("/{file_id}/download-url", responses={200: {"model": shapes.DownloadAddress}})
-@router.get("/{file_id}/download-url", responses={200: {"model": shapes.DownloadAddress}})
+@router.post(
+    "/{file_id}/download-url",
+    responses=answers(200, shapes.DownloadAddress, FileNotFound, FileAccessDenied),
+)
+@router.get(
+    "/{file_id}/download-url",
+    responses=answers(200, shapes.DownloadAddress, FileNotFound, FileAccessDenied),
+)
 async def download_url(
     file_id: str, actor: Reads, files: CurrentFiles, raw: RawUrl, exchange: CurrentExchange
 ) -> Response:

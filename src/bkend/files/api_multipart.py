@@ -9,11 +9,16 @@ from bkend.files import bodies, shapes
 from bkend.files.callers import Creates, CurrentFiles, Deletes, RawUrl
 from bkend.files.errors import (
     FileAccessDenied,
+    FileNameTooLong,
     FileNotFound,
     FileTooLarge,
     FileTooSmall,
+    InvalidFileFormat,
+    InvalidFileName,
     InvalidPartNumber,
     InvalidParts,
+    MimeTypeTooLong,
+    SizeNegative,
 )
 from bkend.http.dependencies import KEYED, CurrentExchange
 from bkend.http.manage.bodies import answer, documented, read_body
@@ -22,14 +27,25 @@ from bkend.http.openapi import Route, answers
 router = APIRouter(prefix="/v1/files/multipart", tags=["files"], responses=KEYED, route_class=Route)
 
 
+_BEGINNING = (
+    InvalidFileName,
+    FileNameTooLong,
+    InvalidFileFormat,
+    MimeTypeTooLong,
+    SizeNegative,
+    FileTooSmall,
+    FileTooLarge,
+)
+
+
 @router.post(
     "/init",
-    responses={200: {"model": shapes.MultipartUpload}},
+    responses=answers(200, shapes.MultipartUpload, *_BEGINNING),
     openapi_extra=documented(bodies.NewMultipartUpload),
 )
 @router.post(
     "/initiate",
-    responses={200: {"model": shapes.MultipartUpload}},
+    responses=answers(200, shapes.MultipartUpload, *_BEGINNING),
     openapi_extra=documented(bodies.NewMultipartUpload),
 )
 async def begin(actor: Creates, files: CurrentFiles, exchange: CurrentExchange) -> Response:

@@ -78,6 +78,8 @@ def parameter(name: str, place: str, schema: Mapping[str, Any], description: str
 class Route(APIRoute):
     """A route whose models and refusals only its documents know."""
 
+    malformed: ClassVar[type[ApiError]] = InvalidParameters
+    """What a malformed parameter or body is refused with."""
     on_post: ClassVar[tuple[type[ApiError], ...]] = ()
     """What the class of routes itself refuses a POST with."""
     post_parameters: ClassVar[tuple[Mapping[str, Any], ...]] = ()
@@ -165,7 +167,7 @@ def _complete(
     if parameters:
         operation["parameters"] = parameters
     if any(one["in"] == "query" for one in parameters) or "requestBody" in operation:
-        errors.append(InvalidParameters)
+        errors.append(route.malformed)
     if "requestBody" in operation:
         errors.append(PayloadTooLarge)
     if any(one["in"] == "path" for one in parameters):
@@ -175,9 +177,9 @@ def _complete(
         responses.setdefault(status, _refused(", ".join(codes), refusal))
     responses["5XX"] = _refused("A fault in the server", refusal)
     operation["responses"] = dict(sorted(responses.items()))
-    security = [dict(one) for about in found for one in about.security or ()]
-    if security:
-        operation.setdefault("security", _needed(security, method))
+    named = [one.security for one in found if one.security is not None]
+    if named:
+        operation.setdefault("security", _needed(max(named, key=len, default=()), method))
 
 
 def _by_status(errors: Sequence[type[ApiError]]) -> Iterator[tuple[str, list[str]]]:

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from bkend.http.dependencies import KEYED, CurrentExchange, services_of
+from bkend.errors import ScopeInsufficient
+from bkend.http.dependencies import KEYED, WITH_KEY, WITH_USER, CurrentExchange, services_of
 from bkend.http.manage.bodies import answer, documented, read_body
-from bkend.http.openapi import Route, answers
+from bkend.http.openapi import Route, answers, describes
 from bkend.users import bodies, shapes
 from bkend.users.actor import Actor
 from bkend.users.bodies import given
 from bkend.users.callers import CurrentUsers, acting
-from bkend.users.errors import SlugAlreadyExists, UserForbidden, UserNotFound
+from bkend.users.errors import SlugAlreadyExists, UserForbidden, UserNotFound, UserUnauthorized
 
 router = APIRouter(prefix="/v1/users/{user_id}", tags=["users"], responses=KEYED, route_class=Route)
 
@@ -29,10 +30,12 @@ async def _own(user_id: str, request: Request, actor: Actor) -> dict[str, Any]:
     return document
 
 
+@describes(UserUnauthorized, ScopeInsufficient, security=(*WITH_KEY, *WITH_USER))
 async def _read(user_id: str, request: Request) -> dict[str, Any]:
     return await _own(user_id, request, await _reading(request))
 
 
+@describes(UserUnauthorized, ScopeInsufficient, security=(*WITH_KEY, *WITH_USER))
 async def _changed(user_id: str, request: Request) -> dict[str, Any]:
     return await _own(user_id, request, await _changing(request))
 

@@ -42,13 +42,16 @@ from bkend.errors import ApiError
 from bkend.http.bodies import Body, JsonRoute, answer
 from bkend.http.dependencies import (
     KEYED,
+    KEYLESS,
+    WITH_KEY,
+    WITH_USER,
     CurrentClient,
     CurrentLinks,
     SignedIn,
     exchange_of,
 )
 from bkend.http.gate import identify
-from bkend.http.openapi import answers
+from bkend.http.openapi import answers, describes
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=KEYED)
 
@@ -91,6 +94,7 @@ class OrganizationSwitch(Body):
     organizationId: Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
+@describes(security=(*WITH_KEY, *WITH_USER))
 async def _signed_in_or_nobody(request: Request) -> Identity | None:
     """The caller; a bad token counts as none (10 §9)."""
     exchange = exchange_of(request)
@@ -152,7 +156,19 @@ async def resend_sign_up_mail(body: MailRequest, links: CurrentLinks) -> Respons
 
 @router.get(
     "/signup/email/confirm",
-    responses={200: {"model": Confirmed}, 302: {"description": "Back to `callbackUrl`"}},
+    responses={
+        **answers(
+            200,
+            Confirmed,
+            InvalidEmail,
+            AlreadyVerified,
+            EmailAlreadyExists,
+            VerificationTokenNotFound,
+            VerificationTokenExpired,
+        ),
+        302: {"description": "Back to `callbackUrl`"},
+    },
+    openapi_extra=KEYLESS,
 )
 async def confirm_by_link(
     request: Request,

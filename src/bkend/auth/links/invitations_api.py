@@ -19,11 +19,11 @@ from bkend.auth.links.inviting import Inviting, NewInvitation
 from bkend.auth.links.shapes import Empty, Invitation, InvitationList
 from bkend.auth.shapes import Message
 from bkend.core import Core
-from bkend.errors import ScopeInsufficient
+from bkend.errors import ScopeInsufficient, Unauthorized
 from bkend.http.bodies import Body, JsonRoute, answer
-from bkend.http.dependencies import KEYED, CurrentLinks, FromOne, exchange_of
+from bkend.http.dependencies import KEYED, WITH_KEY, WITH_USER, CurrentLinks, FromOne, exchange_of
 from bkend.http.gate import identify
-from bkend.http.openapi import answers
+from bkend.http.openapi import answers, describes
 
 router = APIRouter(
     prefix="/v1/auth/invitations", tags=["auth"], route_class=JsonRoute, responses=KEYED
@@ -66,6 +66,7 @@ class Rejection(Body):
     email: str
 
 
+@describes(Unauthorized, ScopeInsufficient, NotAllowed, security=(*WITH_KEY, *WITH_USER))
 async def _inviting(request: Request) -> Inviting:
     """Who calls. A secret key with scopes needs `invitations:…` (21 §6.1): roles are given here."""
     exchange = exchange_of(request)

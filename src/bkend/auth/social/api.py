@@ -38,7 +38,14 @@ from bkend.core import Core
 from bkend.errors import ApiError, Unauthorized
 from bkend.http.base import base_url
 from bkend.http.bodies import JsonRoute
-from bkend.http.dependencies import KEYED, CurrentClient, CurrentExchange, SignedIn, services_of
+from bkend.http.dependencies import (
+    KEYED,
+    KEYLESS,
+    CurrentClient,
+    CurrentExchange,
+    SignedIn,
+    services_of,
+)
 from bkend.http.exchange import Exchange
 from bkend.http.gate import check_environment
 from bkend.http.manage.bodies import FromOne
@@ -144,9 +151,19 @@ async def begin_sign_in(
 @router.get(
     "/{provider}/callback",
     responses={
-        200: {"model": SocialResult, "description": "Without a state of this server"},
+        **answers(
+            200,
+            SocialResult,
+            UnsupportedProvider,
+            OAuthNotConfigured,
+            InvalidOAuthCode,
+            AccountBanned,
+            SignupDisabled,
+            AccountExistsDifferentProvider,
+        ),
         302: {"description": "To the app, with tokens or with `error` and `errorMessage`"},
     },
+    openapi_extra=KEYLESS,
 )
 async def return_from_provider(
     provider: str,
