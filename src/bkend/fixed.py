@@ -27,7 +27,7 @@ from bkend.errors import ApiError, Detail, InvalidParameters, MethodNotAllowed, 
 from bkend.files.api import router as files_router
 from bkend.files.api_multipart import router as multipart_router
 from bkend.http.answered import Answered
-from bkend.http.dependencies import SCHEMES, ErrorBody
+from bkend.http.dependencies import SCHEMES, WITH_KEY, ErrorBody
 from bkend.http.health import health_routes
 from bkend.http.manage.bodies import answer
 from bkend.http.manage.pages import routes as account_pages
@@ -58,6 +58,7 @@ _DOCUMENT = Document(
     lambda: [route for router in _ROUTERS for route in router.routes],
     error=ErrorBody,
     schemes=SCHEMES,
+    security=WITH_KEY,
     title="bkend",
     version=__version__,
     description="The fixed endpoints. Each table has its own document beside its data.",

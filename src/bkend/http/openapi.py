@@ -36,11 +36,11 @@ class Description:
     """What a dependency or an endpoint brings to the documents of the routes that use it."""
 
     refusals: tuple[type[ApiError], ...] = ()
-    security: Security | None = None
+    security: Security = ()
 
 
 def describes(
-    *refusals: type[ApiError], security: Security | None = None
+    *refusals: type[ApiError], security: Security = ()
 ) -> Callable[[_Function], _Function]:
     """Decorates a dependency or an endpoint: what it refuses with, and which credentials it
     reads. Every route that depends on it says so."""
@@ -128,13 +128,17 @@ def document(
     *,
     error: Any,
     schemes: Mapping[str, Any],
+    security: Security = (),
     **about: Any,
 ) -> dict[str, Any]:
     """The OpenAPI document of the routes, with `title`, `version` and so on.
 
-    `error` is the model of every refusal; `schemes` are the ways to show who calls.
+    `error` is the model of every refusal; `schemes` are the ways to show who calls, `security` what
+    a route asks for that says nothing else.
     """
     found = get_openapi(routes=routes, **about)
+    if security:
+        found["security"] = [dict(one) for one in security]
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in _FASTAPIS_OWN:
@@ -177,9 +181,9 @@ def _complete(
         responses.setdefault(status, _refused(", ".join(codes), refusal))
     responses["5XX"] = _refused("A fault in the server", refusal)
     operation["responses"] = dict(sorted(responses.items()))
-    named = [one.security for one in found if one.security is not None]
+    named = max((one.security for one in found), key=len, default=())
     if named:
-        operation.setdefault("security", _needed(max(named, key=len, default=()), method))
+        operation.setdefault("security", _needed(named, method))
 
 
 def _by_status(errors: Sequence[type[ApiError]]) -> Iterator[tuple[str, list[str]]]:
@@ -193,15 +197,10 @@ def _refused(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {_JSON: {"schema": dict(schema)}}}
 
 
-def _needed(security: list[dict[str, list[str]]], method: str) -> list[dict[str, list[str]]]:
-    """The alternatives once each; reading needs no token against forgery."""
-    found: list[dict[str, list[str]]] = []
-    for one in security:
-        if method in _READING:
-            one.pop("csrf", None)
-        if one not in found:
-            found.append(one)
-    return found
+def _needed(security: Security, method: str) -> list[dict[str, list[str]]]:
+    """The alternatives; reading needs no token against forgery."""
+    unneeded = {"csrf"} if method in _READING else set()
+    return [{n: scopes for n, scopes in one.items() if n not in unneeded} for one in security]
 
 
 class Document:

@@ -77,7 +77,7 @@ async def update_account(
         LastServerAdmin,
         TooManyAttempts,
     ),
-    openapi_extra=documented(bodies.Proof),
+    openapi_extra=documented(bodies.Proof, optional=True),
 )
 async def delete_account(
     request: Request,
@@ -113,7 +113,7 @@ async def change_password(
 @router.post(
     "/mfa",
     responses=answers(201, SecondFactorSetup, InvalidPassword, MfaAlreadyEnabled, TooManyAttempts),
-    openapi_extra=documented(bodies.Proof),
+    openapi_extra=documented(bodies.Proof, optional=True),
 )
 async def begin_mfa(
     core: CurrentCore, found: CurrentSession, exchange: CurrentExchange
@@ -157,7 +157,7 @@ async def confirm_mfa(
         MfaBackupCodesExhausted,
         TooManyAttempts,
     ),
-    openapi_extra=documented(bodies.Proof),
+    openapi_extra=documented(bodies.Proof, optional=True),
 )
 async def remove_mfa(
     core: CurrentCore, found: CurrentSession, exchange: CurrentExchange

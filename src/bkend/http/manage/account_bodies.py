@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
+from bkend.http.manage import fields
 from bkend.http.manage.bodies import Body
 
 Short = Annotated[str, Field(max_length=300)]
@@ -77,10 +78,10 @@ class Token(Body):
 class Profile(Body):
     """What of an account its holder changes; what is left out stays."""
 
-    name: Any = None
-    avatarUrl: Any = None
-    locale: Any = None
-    theme: Any = None
+    name: fields.PersonName = None
+    avatarUrl: fields.WebAddress = None
+    locale: fields.TenantLocale = None
+    theme: fields.Theme = None
 
     def given(self) -> dict[str, Any]:
         """The members that were sent."""

@@ -14,6 +14,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bkend.errors import ConfirmationRequired, Detail, InvalidParameters
 from bkend.http.exchange import Exchange
+from bkend.http.manage import fields
 from bkend.http.openapi import documented as documented
 from bkend.store.documents import wire_json
 
@@ -51,10 +52,10 @@ class Labels(Body):
 class PermissionParts(Body):
     """The four parts; each that is given is replaced whole, null brings the default back."""
 
-    permissions: Any = None
-    expressionPermissions: Any = None
-    columnPermissions: Any = None
-    rowFilters: Any = None
+    permissions: fields.Permissions = None
+    expressionPermissions: fields.Expressions = None
+    columnPermissions: fields.ColumnRules = None
+    rowFilters: fields.RowFilters = None
 
     def given(self) -> dict[str, Any]:
         """The parts that were sent."""
@@ -73,11 +74,11 @@ class NewTable(TableUpdate):
     """A table to make. `schema` in any notation of 21 §2; a list may also stand under `fields`."""
 
     tableName: str = Field(validation_alias=AliasChoices("tableName", "name"))
-    definition: Any = Field(
+    definition: fields.Columns = Field(
         default_factory=dict, validation_alias=AliasChoices("schema", "fields"), alias="schema"
     )
     required: list[str] = []
-    indexes: Any = []
+    indexes: fields.Indexes = []
 
 
 class FieldsChange(Body):
@@ -107,11 +108,11 @@ class BulkDelete(Body):
 class ProjectUpdate(Body):
     """Settings are merged into those there are; null brings a default back."""
 
-    name: Any = None
-    slug: Any = None
-    description: Any = None
-    status: Any = None
-    settings: Any = None
+    name: fields.Name = None
+    slug: fields.Slug = None
+    description: fields.Description = None
+    status: fields.ProjectStatus = None
+    settings: fields.Settings = None
 
     def given(self) -> dict[str, Any]:
         """The members that were sent."""

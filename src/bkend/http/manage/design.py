@@ -29,7 +29,7 @@ from bkend.http.manage.shapes.tables import (
     SchemaVersion,
 )
 from bkend.http.manage.tables import PREFIX
-from bkend.http.openapi import answers
+from bkend.http.openapi import answers, parameter
 from bkend.tables.design import Designed
 from bkend.tables.errors import (
     DuplicateValue,
@@ -49,6 +49,16 @@ router = APIRouter(
     prefix=f"{PREFIX}/{{table}}", tags=["tables"], responses=REFUSALS, route_class=Route
 )
 
+_IF_MATCH = {
+    "parameters": [
+        parameter(
+            "If-Match",
+            "header",
+            {"type": "string", "pattern": '^(W/)?"?[1-9][0-9]{0,8}"?$'},
+            "The schema version that the change is meant for; 412 for another one",
+        )
+    ]
+}
 _DESIGN = (TableNotFound, SystemTableProtected, TableChanged, PreconditionFailed)
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 
@@ -56,7 +66,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 @router.post(
     "/fields/manage",
     responses=answers(200, FieldsApplied, *_DESIGN, InvalidSchema, InvalidIndex, DuplicateValue),
-    openapi_extra=documented(FieldsChange),
+    openapi_extra=documented(FieldsChange) | _IF_MATCH,
 )
 async def manage_fields(table: str, room: Updates, exchange: CurrentExchange) -> Response:
     """Add, update and remove fields, all or none, in one new schema version."""
@@ -90,7 +100,7 @@ async def manage_fields(table: str, room: Updates, exchange: CurrentExchange) ->
 @router.post(
     "/indexes/manage",
     responses=answers(200, IndexesApplied, *_DESIGN, InvalidIndex, DuplicateValue),
-    openapi_extra=documented(IndexesChange),
+    openapi_extra=documented(IndexesChange) | _IF_MATCH,
 )
 async def manage_indexes(table: str, room: Updates, exchange: CurrentExchange) -> Response:
     """Add, replace and remove indexes, all or none, in one new index version."""
@@ -137,6 +147,7 @@ async def get_schema_version(table: str, version: str, room: Reads) -> Response:
 @router.post(
     "/schema/versions/{version}/apply",
     responses=answers(200, FieldsApplied, *_DESIGN, VersionNotFound, InvalidSchema, DuplicateValue),
+    openapi_extra=_IF_MATCH,
 )
 async def apply_schema_version(
     table: str, version: str, room: Updates, exchange: CurrentExchange
@@ -186,6 +197,7 @@ async def get_index_version(table: str, version: str, room: Reads) -> Response:
 @router.post(
     "/indexes/versions/{version}/apply",
     responses=answers(200, IndexesApplied, *_DESIGN, VersionNotFound, InvalidIndex, DuplicateValue),
+    openapi_extra=_IF_MATCH,
 )
 async def apply_index_version(
     table: str, version: str, room: Updates, exchange: CurrentExchange

@@ -31,7 +31,7 @@ router = APIRouter(
 @router.post(
     "/authorize",
     responses=answers(201, DeviceAuthorization, TooManyAttempts),
-    openapi_extra=documented(bodies.NewDevice),
+    openapi_extra=documented(bodies.NewDevice, optional=True),
 )
 async def authorize(
     request: Request, core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
@@ -74,7 +74,7 @@ async def show_device(code: str, core: CurrentCore, found: CurrentSession) -> Re
 @router.post(
     "/{code}",
     responses=answers(200, DeviceApproved, Forbidden),
-    openapi_extra=documented(bodies.Approval),
+    openapi_extra=documented(bodies.Approval, optional=True),
 )
 async def approve_device(
     code: str, core: CurrentCore, found: CurrentSession, exchange: CurrentExchange

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from bkend.errors import ConfirmationRequired, InvalidParameters
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.admission import (
     CreatesEnvironments,
     DeletesEnvironments,
@@ -52,8 +51,10 @@ _COPYING: Right = "table:update"
 class NewEnvironment(Body):
     """An environment to make; `copySchemaFrom` names another one of the project."""
 
-    environment: Any = None
-    environmentType: Any = None
+    model_config = fields.needs("environment")
+
+    environment: fields.EnvironmentName = None
+    environmentType: fields.EnvironmentType = None
     copySchemaFrom: str | None = None
 
 
@@ -118,7 +119,7 @@ async def retry(site: UpdatesEnvironments, env: str) -> Response:
 @router.post(
     "/{env}/copy-to/{target}",
     responses=answers(200, Copied, InvalidIndex, DuplicateValue, TableChanged),
-    openapi_extra=documented(Copy),
+    openapi_extra=documented(Copy, optional=True),
 )
 async def copy_to(
     site: UpdatesEnvironments, env: str, target: str, exchange: CurrentExchange

@@ -3,12 +3,11 @@ invited (51 §3.3, §8)."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.admission import CurrentCore, CurrentTenant, actor_of
 from bkend.http.manage.bodies import Body, answer, documented, read_body
 from bkend.http.manage.idempotency import Route
@@ -48,9 +47,11 @@ invited = APIRouter(
 class NewInvitation(Body):
     """Whom to invite, and as what: `admin`, `member` or `billing`."""
 
-    email: Any = None
-    name: Any = None
-    role: Any = None
+    model_config = fields.needs("email", "name")
+
+    email: fields.Email = None
+    name: fields.Name = None
+    role: fields.InvitedRole = None
 
 
 @router.get("", responses=answers(200, ListOf[OrganizationInvitation]))

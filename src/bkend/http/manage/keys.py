@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.admission import CreatesKeys, DeletesKeys, ReadsKeys, UpdatesKeys
 from bkend.http.manage.bodies import Body, answer, documented, read_body
 from bkend.http.manage.idempotency import Route
@@ -28,17 +27,21 @@ router = APIRouter(
 class NewKey(Body):
     """A key to make; `value` adopts one that deployed apps know."""
 
-    type: Any = None
-    name: Any = None
-    scopes: Any = None
-    expiresAt: Any = None
-    value: Any = None
+    model_config = fields.needs("type", "name")
+
+    type: fields.KeyType = None
+    name: fields.Name = None
+    scopes: fields.KeyScopes = None
+    expiresAt: fields.Time = None
+    value: fields.KeyValue = None
 
 
 class KeyName(Body):
     """All of a key that can be changed."""
 
-    name: Any = None
+    model_config = fields.needs("name")
+
+    name: fields.Name = None
 
 
 @router.get("", responses=answers(200, ListOf[AccessToken]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -11,6 +9,7 @@ from bkend.auth.emails import normalise_email
 from bkend.auth.errors import InvalidEmail
 from bkend.errors import NotFound
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.admission import ReadsAuth, Room, UpdatesAuth
 from bkend.http.manage.bodies import Body, Page, answer, documented, read_body, read_optional_body
 from bkend.http.manage.idempotency import Route
@@ -27,12 +26,12 @@ router = APIRouter(prefix=PREFIX, tags=["mail"], responses=REFUSALS, route_class
 class MailConfig(Body):
     """What all mails have in common; null brings a default back."""
 
-    senderEmail: Any = None
-    senderName: Any = None
-    logoUrl: Any = None
-    brandColor: Any = None
-    overrideDefaults: Any = None
-    defaultLocale: Any = None
+    senderEmail: fields.NullableEmail = None
+    senderName: fields.SenderName = None
+    logoUrl: fields.WebAddress = None
+    brandColor: fields.Colour = None
+    overrideDefaults: fields.Switch = None
+    defaultLocale: fields.MailLocale = None
 
 
 class Template(Body):
@@ -115,7 +114,7 @@ async def reset_template(id: str, room: UpdatesAuth, locale: str | None = None) 
 @router.post(
     "/email-templates/{id}/preview",
     responses=answers(200, shapes.MailPreview, TemplateNotFound),
-    openapi_extra=documented(Draft),
+    openapi_extra=documented(Draft, optional=True),
 )
 async def preview_template(
     id: str, room: ReadsAuth, exchange: CurrentExchange, locale: str | None = None

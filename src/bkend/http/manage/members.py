@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from bkend.errors import ConfirmationRequired
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.admission import CurrentCore, CurrentTenant, actor_of
 from bkend.http.manage.bodies import (
     Body,
@@ -36,7 +35,9 @@ router = APIRouter(
 class MemberRole(Body):
     """The role that a member is to have."""
 
-    role: Any = None
+    model_config = fields.needs("role")
+
+    role: fields.MemberRole = None
 
 
 @router.get("", responses=answers(200, ListOf[Member]))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from bkend.auth.errors import EmailNotVerified
 from bkend.errors import ConfirmationRequired, Forbidden
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.activities import Wanted, list_activities
 from bkend.http.manage.admission import CurrentCore, CurrentTenant, actor_of
 from bkend.http.manage.bodies import (
@@ -46,28 +45,32 @@ router = APIRouter(
 class NewOrganization(Body):
     """An organization to make; without `slug` one is made of the name."""
 
-    name: Any = None
-    slug: Any = None
-    displayName: Any = None
-    description: Any = None
-    notificationEmail: Any = None
+    model_config = fields.needs("name")
+
+    name: fields.Name = None
+    slug: fields.Slug = None
+    displayName: fields.DisplayName = None
+    description: fields.Description = None
+    notificationEmail: fields.NullableEmail = None
 
 
 class OrganizationUpdate(Body):
     """What may be changed; `status` by a server admin only."""
 
-    name: Any = None
-    displayName: Any = None
-    description: Any = None
-    notificationEmail: Any = None
-    slug: Any = None
-    status: Any = None
+    name: fields.Name = None
+    displayName: fields.DisplayName = None
+    description: fields.Description = None
+    notificationEmail: fields.NullableEmail = None
+    slug: fields.Slug = None
+    status: fields.OrganizationStatus = None
 
 
 class Transfer(Body):
     """Who is to be the Owner; `confirm` is `transfer`."""
 
-    accountId: Any = None
+    model_config = fields.needs("accountId", "confirm")
+
+    accountId: fields.Id = None
     confirm: str | None = None
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from bkend.errors import ConfirmationRequired, InvalidParameters, NotFound
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.activities import Wanted, list_activities
 from bkend.http.manage.admission import (
     CurrentCore,
@@ -52,24 +53,30 @@ router = APIRouter(
 class NewProject(Body):
     """A project to make; without `slug` one is made of the name."""
 
+    model_config = fields.needs("name")
+
     organizationId: str | None = None
-    name: Any = None
-    slug: Any = None
-    description: Any = None
-    primaryCloud: Any = None
-    primaryRegion: Any = None
+    name: fields.Name = None
+    slug: fields.Slug = None
+    description: fields.Description = None
+    primaryCloud: fields.Cloud = None
+    primaryRegion: fields.Region = None
 
 
 class Origins(Body):
     """All origins that get CORS headers; none means any."""
 
-    allowedOrigins: Any = None
+    model_config = fields.needs("allowedOrigins")
+
+    allowedOrigins: fields.OriginList = None
 
 
 class Origin(Body):
     """One of them."""
 
-    origin: Any = None
+    model_config = fields.needs("origin")
+
+    origin: fields.Origin = None
 
 
 @router.get("", responses=answers(200, ListOf[Project], NotFound))

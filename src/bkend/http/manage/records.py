@@ -26,15 +26,16 @@ from bkend.http.manage.bodies import (
     require_confirmation,
 )
 from bkend.http.manage.idempotency import Route
-from bkend.http.manage.shapes.common import Deleted, DeletedMany, ListOf
-from bkend.http.manage.shapes.tables import Row
+from bkend.http.manage.shapes.common import Deleted, DeletedMany, JsonObject
+from bkend.http.manage.shapes.tables import NewRecords, Row, RowList
 from bkend.http.manage.tables import PREFIX
-from bkend.http.openapi import answers
+from bkend.http.openapi import answers, parameter
 from bkend.query.errors import InvalidData, RestrictedColumn
 from bkend.records.access import Access
 from bkend.records.errors import PermissionDenied, RecordNotFound
 from bkend.tables.errors import DuplicateValue, SystemTableProtected, TableNotFound
 from bkend.tables.models import SYSTEM_TABLES
+from bkend.tables.openapi import list_parameters
 from bkend.tables.permissions import Operation
 
 router = APIRouter(
@@ -48,17 +49,27 @@ _ACCESS = (
     RestrictedColumn,
     PermissionDenied,
 )
+_LISTING = {"parameters": list_parameters()}
+_SELECTING = {
+    "parameters": [
+        parameter("select", "query", {"type": "string"}, "Fields to answer with, with commas")
+    ]
+}
 _READABLE = frozenset({"users", "files"})
 
 
-@router.get("", responses=answers(200, ListOf[Row], *_ACCESS))
+@router.get("", responses=answers(200, RowList, *_ACCESS), openapi_extra=_LISTING)
 async def list_records(table: str, room: ReadsRecords, exchange: CurrentExchange) -> Response:
     """A page of records; parameters as in `GET /v1/data/{table}`."""
     access = await _admit(room, table, "list")
     return answer(await room.services.records.list(access, exchange.query_string))
 
 
-@router.post("", responses=answers(201, Row | list[Row], *_ACCESS, DuplicateValue))
+@router.post(
+    "",
+    responses=answers(201, Row | list[Row], *_ACCESS, DuplicateValue),
+    openapi_extra=documented(NewRecords),
+)
 async def create_records(table: str, room: CreatesRecords, exchange: CurrentExchange) -> Response:
     """Create a record, or with an array many of them."""
     access = await _admit(room, table, "create")
@@ -79,7 +90,9 @@ async def delete_records(table: str, room: DeletesRecords, exchange: CurrentExch
     return answer({"deleted": True, "count": deleted})
 
 
-@router.get("/{id}", responses=answers(200, Row, *_ACCESS, RecordNotFound))
+@router.get(
+    "/{id}", responses=answers(200, Row, *_ACCESS, RecordNotFound), openapi_extra=_SELECTING
+)
 async def get_record(
     table: str, id: str, room: ReadsRecords, exchange: CurrentExchange
 ) -> Response:
@@ -88,7 +101,11 @@ async def get_record(
     return answer(await room.services.records.get(access, id, exchange.query_string))
 
 
-@router.patch("/{id}", responses=answers(200, Row, *_ACCESS, RecordNotFound, DuplicateValue))
+@router.patch(
+    "/{id}",
+    responses=answers(200, Row, *_ACCESS, RecordNotFound, DuplicateValue),
+    openapi_extra=documented(JsonObject),
+)
 async def update_record(
     table: str, id: str, room: UpdatesRecords, exchange: CurrentExchange
 ) -> Response:

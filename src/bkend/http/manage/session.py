@@ -11,9 +11,16 @@ from fastapi.responses import Response
 from bkend.auth.errors import EmailAlreadyExists, InvalidCredentials, SignupDisabled
 from bkend.auth.mfa.errors import InvalidMfaCode, MfaBackupCodesExhausted, MfaRequired
 from bkend.core import Core
+from bkend.errors import Unauthorized
 from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange
 from bkend.http.manage import account_bodies as bodies
-from bkend.http.manage.admission import CurrentCore, CurrentSession, session_of, tenant_of
+from bkend.http.manage.admission import (
+    BY_TENANT,
+    CurrentCore,
+    CurrentSession,
+    session_of,
+    tenant_of,
+)
 from bkend.http.manage.bodies import answer, documented, read_body
 from bkend.http.manage.cookies import (
     cookie_session,
@@ -29,7 +36,7 @@ from bkend.http.manage.shapes.accounts import (
     TenantAccount,
 )
 from bkend.http.manage.shapes.common import Deleted
-from bkend.http.openapi import Route, answers
+from bkend.http.openapi import Route, answers, describes
 from bkend.manage.control import ORGANIZATIONS
 from bkend.manage.rights import Tenant
 from bkend.store import Find, OneOf
@@ -185,6 +192,7 @@ async def resend_verification(core: CurrentCore, found: CurrentSession) -> Respo
 
 
 @router.get("", responses=answers(200, SignedIn))
+@describes(Unauthorized, security=BY_TENANT)
 async def get_session(request: Request, core: CurrentCore) -> Response:
     """Who is signed in, the token for changes, and the organizations with one's role.
 
@@ -203,6 +211,7 @@ async def get_session(request: Request, core: CurrentCore) -> Response:
 
 
 @router.delete("", responses=answers(200, Deleted))
+@describes(Unauthorized, CsrfFailed, security=BY_TENANT)
 async def log_out(request: Request, core: CurrentCore) -> Response:
     """End this session; with a management token, revoke that token."""
     tenant = await tenant_of(request)

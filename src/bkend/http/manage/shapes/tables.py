@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
+from bkend.auth.shapes import Pagination
 from bkend.http.manage.shapes.common import Count, Time
 
 
@@ -163,7 +164,6 @@ Row: TypeAlias = Annotated[
         {
             "type": "object",
             "description": "A record: the system fields, and the columns of its table",
-            "required": ["id", "createdBy", "createdAt", "updatedAt"],
             "properties": {
                 "id": {"type": "string"},
                 "createdBy": {"type": "string"},
@@ -175,3 +175,24 @@ Row: TypeAlias = Annotated[
     ),
 ]
 """With `select` in the query, only what is asked for."""
+
+
+NewRecords: TypeAlias = Annotated[
+    dict[str, Any] | list[dict[str, Any]],
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "object"},
+                {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": 1000},
+            ]
+        }
+    ),
+]
+"""A record's columns, or those of many."""
+
+
+class RowList(TypedDict):
+    """A page of records."""
+
+    items: list[Row]
+    pagination: Pagination
