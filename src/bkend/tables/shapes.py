@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bkend.store import Index
@@ -65,8 +66,10 @@ def _index(index: Index, *, is_default: bool) -> dict[str, Any]:
     }
 
 
-def version_shape(table: Table, kind: Kind, version: Version) -> dict[str, Any]:
-    """One version of the schema or the indexes."""
+def version_shape(
+    table: Table, kind: Kind, version: Version, names: Mapping[str, str]
+) -> dict[str, Any]:
+    """One version of the schema or the indexes; `names` are those of accounts by id."""
     is_current = version.number == current_version(table, kind)
     return {
         "id": f"{table.id}.{kind[0]}{version.number}",
@@ -76,5 +79,5 @@ def version_shape(table: Table, kind: Kind, version: Version) -> dict[str, Any]:
         "isActive": is_current,
         "createdAt": version.created_at,
         "createdBy": version.created_by,
-        "createdByName": None,
+        "createdByName": names.get(version.created_by),
     }

@@ -8,10 +8,11 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from bkend.core import Core
 from bkend.errors import InvalidParameters
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.exchange import Exchange
-from bkend.http.manage.admission import Reads, Room, Updates
+from bkend.http.manage.admission import CurrentCore, Reads, Room, Updates
 from bkend.http.manage.bodies import (
     FieldsChange,
     IndexesChange,
@@ -43,7 +44,7 @@ from bkend.tables.errors import (
 )
 from bkend.tables.fields import FieldChanges, fields_given
 from bkend.tables.shapes import index_shapes, version_shape
-from bkend.tables.versions import Kind, find_version, list_versions
+from bkend.tables.versions import Kind, Version, find_version, list_versions
 
 router = APIRouter(
     prefix=f"{PREFIX}/{{table}}", tags=["tables"], responses=REFUSALS, route_class=Route
@@ -128,9 +129,9 @@ async def manage_indexes(table: str, room: Updates, exchange: CurrentExchange) -
     "/schema/versions",
     responses=answers(200, ListOf[SchemaVersion], TableNotFound, SystemTableProtected),
 )
-async def list_schema_versions(table: str, room: Reads, page: Page) -> Response:
+async def list_schema_versions(table: str, room: Reads, core: CurrentCore, page: Page) -> Response:
     """The schema's versions, newest first."""
-    return await _versions(table, room, page, "schema")
+    return await _versions(table, room, core, page, "schema")
 
 
 @router.get(
@@ -139,9 +140,9 @@ async def list_schema_versions(table: str, room: Reads, page: Page) -> Response:
         200, SchemaVersion, TableNotFound, SystemTableProtected, VersionNotFound, InvalidParameters
     ),
 )
-async def get_schema_version(table: str, version: str, room: Reads) -> Response:
+async def get_schema_version(table: str, version: str, room: Reads, core: CurrentCore) -> Response:
     """One version of the schema."""
-    return await _version(table, room, "schema", version)
+    return await _version(table, room, core, "schema", version)
 
 
 @router.post(
@@ -178,9 +179,9 @@ async def apply_schema_version(
     "/indexes/versions",
     responses=answers(200, ListOf[IndexVersion], TableNotFound, SystemTableProtected),
 )
-async def list_index_versions(table: str, room: Reads, page: Page) -> Response:
+async def list_index_versions(table: str, room: Reads, core: CurrentCore, page: Page) -> Response:
     """The versions of the indexes, newest first."""
-    return await _versions(table, room, page, "indexes")
+    return await _versions(table, room, core, page, "indexes")
 
 
 @router.get(
@@ -189,9 +190,9 @@ async def list_index_versions(table: str, room: Reads, page: Page) -> Response:
         200, IndexVersion, TableNotFound, SystemTableProtected, VersionNotFound, InvalidParameters
     ),
 )
-async def get_index_version(table: str, version: str, room: Reads) -> Response:
+async def get_index_version(table: str, version: str, room: Reads, core: CurrentCore) -> Response:
     """One version of the indexes."""
-    return await _version(table, room, "indexes", version)
+    return await _version(table, room, core, "indexes", version)
 
 
 @router.post(
@@ -220,20 +221,28 @@ async def apply_index_version(
     )
 
 
-async def _versions(table: str, room: Room, page: Page, kind: Kind) -> Response:
+async def _versions(table: str, room: Room, core: Core, page: Page, kind: Kind) -> Response:
     found = await room.services.design.table(table)
     versions, total = await list_versions(
         room.environment.store, found, kind, offset=page.offset, limit=page.limit
     )
-    return answer(page.shape([version_shape(found, kind, one) for one in versions], total))
+    names = await _names(core, versions)
+    return answer(page.shape([version_shape(found, kind, v, names) for v in versions], total))
 
 
-async def _version(table: str, room: Room, kind: Kind, number: str) -> Response:
+async def _version(table: str, room: Room, core: Core, kind: Kind, number: str) -> Response:
     found = await room.services.design.table(table)
     version = await find_version(room.environment.store, found, kind, _number(number))
     if version is None:
         raise VersionNotFound(found.name, _number(number))
-    return answer(version_shape(found, kind, version))
+    names = await _names(core, [version])
+    return answer(version_shape(found, kind, version, names))
+
+
+async def _names(core: Core, versions: list[Version]) -> dict[str, str]:
+    """What the accounts are called that made the versions."""
+    accounts = await core.accounts.of(version.created_by for version in versions)
+    return {id: account["name"] for id, account in accounts.items()}
 
 
 def _schema_result(room: Room, designed: Designed) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from bkend.http.manage.shapes.projects import (
 )
 from bkend.http.openapi import answers
 from bkend.inventory import statistics
+from bkend.manage.environment_records import shape
 from bkend.manage.errors import EnvironmentExists, EnvironmentLimitReached, LastEnvironment
 from bkend.manage.rights import Right
 from bkend.tables.errors import DuplicateValue, InvalidIndex, TableChanged
@@ -71,7 +72,7 @@ class Copy(Body):
 async def list_environments(site: ReadsEnvironments, listed: Listed) -> Response:
     """The environments of the project."""
     items, total = await site.core.environment_records.page(site.project, listed.listing)
-    return answer(listed.shape(items, total))
+    return answer(listed.shape([shape(one) for one in items], total))
 
 
 @router.post(
@@ -85,14 +86,14 @@ async def create_environment(site: CreatesEnvironments, exchange: CurrentExchang
     made, key = await site.core.provisioning.create(
         site.project, body.environment, body.environmentType, body.copySchemaFrom, site.actor
     )
-    return answer({**made, "apiKey": key}, 201)
+    return answer({**shape(made), "apiKey": key}, 201)
 
 
 @router.get("/{env}", responses=answers(200, EnvironmentWithStatistics))
 async def get_environment(site: ReadsEnvironments, env: str) -> Response:
     """An environment with what it holds."""
     document = await site.environment(env)
-    return answer({**document, "stats": await statistics(await site.open(env))})
+    return answer({**shape(document), "stats": await statistics(await site.open(env))})
 
 
 @router.delete("/{env}", responses=answers(200, Deleted, ConfirmationRequired, LastEnvironment))
@@ -113,7 +114,8 @@ async def retry(site: UpdatesEnvironments, env: str) -> Response:
     document = await site.environment(env)
     if document["status"] == "active":
         raise InvalidParameters("This environment is active; there is nothing to set up")
-    return answer(await site.core.provisioning.set_up(site.project, document, site.actor))
+    made = await site.core.provisioning.set_up(site.project, document, site.actor)
+    return answer(shape(made))
 
 
 @router.post(

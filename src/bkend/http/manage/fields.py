@@ -9,6 +9,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import ConfigDict, WithJsonSchema
 
+from bkend.tables.models import OPERATIONS
+
 _JSON = dict[str, Any]
 
 
@@ -105,7 +107,7 @@ KeyScopes: TypeAlias = Annotated[
                 "maxItems": 100,
                 "items": {
                     "type": "string",
-                    "pattern": r"^(\*|[A-Za-z][A-Za-z0-9_]{0,62}):(\*|create|read|update|delete|list)$",
+                    "pattern": rf"^(\*|[A-Za-z][A-Za-z0-9_]{{0,62}}):(\*|{'|'.join(OPERATIONS)})$",
                 },
             }
         )
@@ -180,10 +182,9 @@ _INDEX: _JSON = {
     },
     "additionalProperties": False,
 }
-_OPERATIONS = ("create", "read", "update", "delete", "list")
 _ALLOWED: _JSON = {
     "type": "object",
-    "properties": dict.fromkeys(_OPERATIONS, _FLAG),
+    "properties": dict.fromkeys(OPERATIONS, _FLAG),
     "additionalProperties": False,
 }
 _EXPRESSION = _text(1, 512)
@@ -210,7 +211,7 @@ Expressions: TypeAlias = Annotated[
         _nullable(
             {
                 "type": "object",
-                "properties": dict.fromkeys(_OPERATIONS, _EXPRESSION),
+                "properties": dict.fromkeys(OPERATIONS, _EXPRESSION),
                 "additionalProperties": False,
             }
         )

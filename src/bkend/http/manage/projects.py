@@ -37,6 +37,7 @@ from bkend.http.manage.shapes.common import Deleted, ListOf
 from bkend.http.manage.shapes.projects import CreatedProject, Project, ProjectStatistics
 from bkend.http.openapi import answers
 from bkend.inventory import statistics, total
+from bkend.manage.environment_records import shape as environment_shape
 from bkend.manage.errors import (
     InvalidOrigin,
     OriginLimitReached,
@@ -135,7 +136,7 @@ async def create_project(
     )
     environment = await core.provisioning.set_up(project, environment, actor)
     shown = await core.projects.shape(project)
-    return answer({**shown, "environments": [environment], "apiKey": key}, 201)
+    return answer({**shown, "environments": [environment_shape(environment)], "apiKey": key}, 201)
 
 
 @router.get("/{project}", responses=answers(200, Project))

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from bkend import __version__
+from bkend.core import Core
 from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange
 from bkend.http.manage.account_bodies import FirstAccount, Naming
 from bkend.http.manage.admission import CurrentCore
@@ -15,7 +16,9 @@ from bkend.http.manage.bodies import answer, documented, read_body
 from bkend.http.manage.cookies import is_on_this_machine, require_own_page, with_session
 from bkend.http.manage.shapes.setup import SetUp, SetupState
 from bkend.http.openapi import Route, answers
+from bkend.manage.control import ORGANIZATIONS, PROJECTS
 from bkend.manage.errors import OrganizationSlugTaken
+from bkend.store.documents import decode
 from bkend.tenants.accounts import shape
 from bkend.tenants.errors import BadSetupToken, CsrfFailed, SetupAlreadyDone
 from bkend.tenants.setup import Named, Person
@@ -69,13 +72,23 @@ async def set_up(
     )
     account = await core.tenants.accounts.get(made.session.account_id)
     assert account is not None
+    organization = await _stored(core, ORGANIZATIONS, made.organization["id"])
     shown: dict[str, Any] = {
         "account": shape(account),
-        "organization": made.organization,
-        "project": made.project,
+        "organization": await core.organizations.shape(organization, "owner"),
+        "project": None,
         "publishableKey": made.publishable_key,
     }
+    if made.project is not None:
+        project = await _stored(core, PROJECTS, made.project["id"])
+        shown["project"] = await core.projects.shape(project)
     return with_session(answer(shown, 201), request, made.session)
+
+
+async def _stored(core: Core, collection: str, id: str) -> dict[str, Any]:
+    body = await core.database.control.get(collection, id)
+    assert body is not None
+    return decode(body)
 
 
 def _named(body: Naming) -> Named:
