@@ -6,7 +6,7 @@ from typing import Any
 
 import pyotp
 
-from tests.openapi.world import PASSWORD, Headers, World, by_token, token_in
+from tests.openapi.world import PASSWORD, Headers, World, by_token, sign_up_user, token_in
 
 M = "/manage/v1"
 ORG = f"{M}/organizations/{{org}}"
@@ -174,8 +174,9 @@ def projects(world: World) -> None:
     ok, headers = world.asking.ok, by_token(world.server.made["managementToken"])
     ok("GET", f"{M}/projects", headers=headers)
     new = {"name": "Shop", "organizationId": world.ids["org"]}
-    shop = ok("POST", f"{M}/projects", new, headers=headers)["id"]
-    world.ids |= {"project": shop, "env": "dev"}
+    made = ok("POST", f"{M}/projects", new, headers=headers)
+    shop = made["id"]
+    world.ids |= {"project": shop, "env": "dev", "key": made["apiKey"]["key"]}
     at = {"project": shop}
     ok("GET", PROJECT, headers=headers, **at)
     settings = {"customRoles": ["editor"], "storage.defaultVisibility": "private"}
@@ -265,6 +266,15 @@ def users(world: World) -> None:
     for view in ("accounts", "sessions", "events"):
         ok("GET", f"{USER}/{view}", headers=headers, **one)
     ok("DELETE", f"{USER}/sessions", headers=headers, **one)
+    guest = sign_up_user(world.server.url, world.ids["key"])["user"]["id"]
+    [session] = ok("GET", f"{USER}/sessions", headers=headers, **at, id=guest)["items"]
+    his = {**at, "id": guest, "session_id": session["id"]}
+    ok("DELETE", f"{USER}/sessions/{{session_id}}", headers=headers, **his)
+    sign_in(world, headers)
+
+
+def sign_in(world: World, headers: Headers) -> None:
+    ok, at = world.asking.ok, _of(world)
     providers = f"{ENV}/auth/providers"
     ok("GET", providers, headers=headers, **at)
     ok("GET", f"{providers}/email", headers=headers, **at)

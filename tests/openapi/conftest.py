@@ -1,0 +1,59 @@
+"""A server for each document, on which everything has happened once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.auth.social.conftest import OidcProvider
+from tests.auth.social.conftest import oidc as oidc
+from tests.openapi import apps_story, tenants_story
+from tests.openapi.asking import Asking
+from tests.openapi.world import World
+from tests.servers import RunningServer
+
+_TENANTS = {
+    "BKEND_SIGNUP": "open",
+    "BKEND_CONSOLE_GITHUB_CLIENT_ID": "console",
+    "BKEND_CONSOLE_GITHUB_CLIENT_SECRET": "s3cret",
+}
+
+
+def _started(directory: Any, path: str, **environment: str) -> World:
+    server = RunningServer(directory, environment=environment)
+    server.init()
+    server.start()
+    document = requests.get(f"{server.url}{path}", timeout=30).json()
+    return World(server, Asking(server.url, document))
+
+
+def _end(world: World) -> None:
+    world.asking.session.close()
+    assert world.server.stop() == 0
+    assert "Traceback" not in world.server.log
+
+
+@pytest.fixture(scope="module")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The management API, every call of which has succeeded once."""
+    directory = tmp_path_factory.mktemp("tenants")
+    world = _started(directory, "/manage/v1/openapi.json", **_TENANTS)
+    try:
+        tenants_story.tell(world)
+        yield world
+    finally:
+        _end(world)
+
+
+@pytest.fixture(scope="module")
+def apps(tmp_path_factory: pytest.TempPathFactory, oidc: OidcProvider) -> Iterator[World]:
+    """The fixed calls below `/v1`, every one of which has succeeded once."""
+    world = _started(tmp_path_factory.mktemp("apps"), "/openapi.json")
+    try:
+        apps_story.tell(world, oidc)
+        yield world
+    finally:
+        _end(world)
