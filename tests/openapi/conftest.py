@@ -10,6 +10,7 @@ import requests
 
 from tests.auth.social.conftest import OidcProvider
 from tests.auth.social.conftest import oidc as oidc
+from tests.conftest import TABLES
 from tests.openapi import apps_story, tenants_story
 from tests.openapi.asking import Asking
 from tests.openapi.world import World
@@ -22,9 +23,11 @@ _TENANTS = {
 }
 
 
-def _started(directory: Any, path: str, **environment: str) -> World:
+def _started(directory: Any, path: str, tables: str = "", **environment: str) -> World:
     server = RunningServer(directory, environment=environment)
     server.init()
+    if tables:
+        server.apply(tables)
     server.start()
     document = requests.get(f"{server.url}{path}", timeout=30).json()
     return World(server, Asking(server.url, document))
@@ -51,7 +54,7 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def apps(tmp_path_factory: pytest.TempPathFactory, oidc: OidcProvider) -> Iterator[World]:
     """The fixed calls below `/v1`, every one of which has succeeded once."""
-    world = _started(tmp_path_factory.mktemp("apps"), "/openapi.json")
+    world = _started(tmp_path_factory.mktemp("apps"), "/openapi.json", TABLES)
     try:
         apps_story.tell(world, oidc)
         yield world

@@ -43,9 +43,8 @@ def explore(asking: Asking, credentials: Credentials, parameters: Parameters) ->
         for mode, is_known in _KINDS:
             if not is_known and not known:
                 continue
-            for mistake in _mistakes(
-                asking, method, path, mode, headers, known if is_known else {}
-            ):
+            fixed = known if is_known else {}
+            for mistake in _mistakes(asking, method, path, mode, headers, fixed):
                 titles = tuple(sorted(failure.title for failure in mistake.exceptions))
                 found.setdefault((method, path, *titles), str(mistake))
     return list(found.values())

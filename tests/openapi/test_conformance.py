@@ -127,7 +127,7 @@ def known(world: World, method: str, path: str, id: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", ["posts", "plain"])
 def test_the_calls_of_a_table_keep_their_promises(name: str, apps: World) -> None:
     document: Any = _table_document(apps, name)
-    table = Asking(apps.server.url, document)
+    table = Asking(apps.server.url, document, is_closed=False)
     rows = f"/v1/data/{name}"
     headers = secret(apps)
     made = table.ok("POST", rows, {"title": "One"}, headers=headers)

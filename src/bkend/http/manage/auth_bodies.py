@@ -80,13 +80,6 @@ class ProviderList(TypedDict):
     pagination: Pagination
 
 
-class DeletedProvider(TypedDict):
-    """The provider whose configuration is gone."""
-
-    deleted: bool
-    id: str
-
-
 class AuthSettingsBody(Body):
     """The settings of sign-in (00 §11); a section such as `rateLimits` may also be an object."""
 
