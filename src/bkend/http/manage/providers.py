@@ -18,15 +18,14 @@ from bkend.http.manage.admission import ReadsAuth, Room, UpdatesAuth
 from bkend.http.manage.auth_bodies import (
     AUTH_SETTINGS,
     AuthSettingsBody,
-    EmailProvider,
-    OAuthProvider,
+    EmailProviderUpdate,
     OAuthProviderUpdate,
-    ProviderList,
     changes_of_email,
     changes_of_settings,
 )
 from bkend.http.manage.bodies import Page, answer, documented, read_json
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes import auth as shapes
 from bkend.http.manage.shapes.common import Deleted
 from bkend.http.openapi import answers
 
@@ -35,7 +34,7 @@ PREFIX = "/manage/v1/projects/{project}/environments/{env}/auth"
 router = APIRouter(prefix=PREFIX, tags=["auth"], responses=REFUSALS, route_class=Route)
 
 
-@router.get("/providers", responses=answers(200, ProviderList))
+@router.get("/providers", responses=answers(200, shapes.ProviderList))
 async def list_providers(room: ReadsAuth, page: Page, request: Request) -> Response:
     """E-mail, Google, GitHub, then the other providers by name."""
     email = _email_shape(await room.services.auth.settings.current())
@@ -44,7 +43,7 @@ async def list_providers(room: ReadsAuth, page: Page, request: Request) -> Respo
     return answer(page.shape(shown[page.offset : page.offset + page.limit], len(shown)))
 
 
-@router.get("/providers/email", responses=answers(200, EmailProvider))
+@router.get("/providers/email", responses=answers(200, shapes.EmailProvider))
 async def get_email_provider(room: ReadsAuth) -> Response:
     """Sign-in with e-mail address and password, or a magic link."""
     return answer(_email_shape(await room.services.auth.settings.current()))
@@ -52,8 +51,8 @@ async def get_email_provider(room: ReadsAuth) -> Response:
 
 @router.put(
     "/providers/email",
-    responses=answers(200, EmailProvider),
-    openapi_extra=documented(EmailProvider),
+    responses=answers(200, shapes.EmailProvider),
+    openapi_extra=documented(EmailProviderUpdate),
 )
 async def update_email_provider(room: UpdatesAuth, exchange: CurrentExchange) -> Response:
     """Change what is given; null brings a default back."""
@@ -62,7 +61,7 @@ async def update_email_provider(room: UpdatesAuth, exchange: CurrentExchange) ->
 
 
 @router.get(
-    "/providers/oauth/{provider}", responses=answers(200, OAuthProvider, UnsupportedProvider)
+    "/providers/oauth/{provider}", responses=answers(200, shapes.OAuthProvider, UnsupportedProvider)
 )
 async def get_oauth_provider(room: ReadsAuth, provider: str, request: Request) -> Response:
     """A provider's configuration, without its secret."""
@@ -71,7 +70,7 @@ async def get_oauth_provider(room: ReadsAuth, provider: str, request: Request) -
 
 @router.put(
     "/providers/oauth/{provider}",
-    responses=answers(200, OAuthProvider, UnsupportedProvider),
+    responses=answers(200, shapes.OAuthProvider, UnsupportedProvider),
     openapi_extra=documented(OAuthProviderUpdate),
 )
 async def update_oauth_provider(
@@ -98,7 +97,7 @@ async def delete_oauth_provider(room: UpdatesAuth, provider: str) -> Response:
     return answer({"deleted": True, "id": provider})
 
 
-@router.get("/settings", responses=answers(200, AuthSettingsBody))
+@router.get("/settings", responses=answers(200, shapes.AuthSettings))
 async def get_settings(room: ReadsAuth) -> Response:
     """Lifetimes, redirect addresses, who may sign up."""
     return answer(_settings_shape(await room.services.auth.settings.current()))
@@ -106,7 +105,7 @@ async def get_settings(room: ReadsAuth) -> Response:
 
 @router.put(
     "/settings",
-    responses=answers(200, AuthSettingsBody),
+    responses=answers(200, shapes.AuthSettings),
     openapi_extra=documented(AuthSettingsBody),
 )
 async def update_settings(room: UpdatesAuth, exchange: CurrentExchange) -> Response:
