@@ -120,7 +120,7 @@ def _described(answer: Mapping[str, Any]) -> dict[str, Any]:
     if "model" not in answer:
         return rest
     content = {_JSON: {"schema": refer(answer["model"], "serialization")}}
-    return {"description": "Success", **rest, "content": content}
+    return {"description": "Success", **rest, "content": content | rest.get("content", {})}
 
 
 def document(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
@@ -42,13 +42,13 @@ class Invitation(TypedDict):
     """An invitation as inviters and invited see it; the token is only mailed."""
 
     id: str
-    resourceType: str
+    resourceType: Literal["organization", "project", "user"]
     resourceId: str
     resourceName: str
     resourceRole: str
     email: str
     name: str
-    status: str
+    status: Literal["pending", "accepted", "rejected", "expired", "revoked"]
     expiresAt: str
     invitedBy: str | None
     inviterName: str | None

@@ -26,7 +26,7 @@ from bkend.http.manage.bodies import (
 from bkend.http.manage.export import FORMATS, export_rows
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.shapes.common import Deleted, JsonObject, ListOf
-from bkend.http.manage.shapes.tables import ApiDocs, TablePermissions
+from bkend.http.manage.shapes.tables import ApiDocs, Row, TablePermissions
 from bkend.http.openapi import answers
 from bkend.tables.errors import (
     InvalidIndex,
@@ -51,6 +51,7 @@ PREFIX = "/manage/v1/projects/{project}/environments/{env}/tables"
 
 router = APIRouter(prefix=PREFIX, tags=["tables"], responses=REFUSALS, route_class=Route)
 
+_Format = Query(alias="format", json_schema_extra={"enum": list(FORMATS)})
 _SORTS = {
     "tableName": lambda table: table.name,
     "displayName": lambda table: table.display_name or "",
@@ -198,9 +199,22 @@ async def get_openapi(table: str, room: Reads) -> Response:
     return answer(table_openapi(await room.services.design.table(table)))
 
 
-@router.get("/{table}/export")
+@router.get(
+    "/{table}/export",
+    responses={
+        **answers(200, list[Row], TableNotFound, SystemTableProtected),
+        200: {
+            "model": list[Row],
+            "content": {
+                kind.partition(";")[0]: {"schema": {"type": "string"}}
+                for form, kind in FORMATS.items()
+                if form != "json"
+            },
+        },
+    },
+)
 async def export(
-    table: str, room: ReadsRecords, form: Annotated[str, Query(alias="format")] = "json"
+    table: str, room: ReadsRecords, form: Annotated[str, _Format] = "json"
 ) -> Response:
     """All records as a stream: `format` is `json`, `ndjson` or `csv`."""
     if form not in FORMATS:
