@@ -34,7 +34,12 @@ from bkend.http.manage.idempotency import Route
 from bkend.http.manage.lists import Listed, Lowered
 from bkend.http.manage.shapes.activity import Activity
 from bkend.http.manage.shapes.common import Deleted, ListOf
-from bkend.http.manage.shapes.projects import CreatedProject, Project, ProjectStatistics
+from bkend.http.manage.shapes.projects import (
+    AllowedOrigins,
+    CreatedProject,
+    Project,
+    ProjectStatistics,
+)
 from bkend.http.openapi import answers
 from bkend.inventory import statistics, total
 from bkend.manage.environment_records import shape as environment_shape
@@ -185,7 +190,7 @@ async def show_activities(site: ReadsActivity, wanted: Wanted, page: Page) -> Re
     return await list_activities(site.core, id, wanted, page, project_id=site.project["id"])
 
 
-@router.get("/{project}/cors", responses=answers(200, Origins))
+@router.get("/{project}/cors", responses=answers(200, AllowedOrigins))
 async def get_origins(site: ReadsProject) -> Response:
     """The origins that get CORS headers."""
     return answer(_origins(site.project))
@@ -193,7 +198,7 @@ async def get_origins(site: ReadsProject) -> Response:
 
 @router.put(
     "/{project}/cors",
-    responses=answers(200, Origins, InvalidOrigin, OriginLimitReached),
+    responses=answers(200, AllowedOrigins, InvalidOrigin, OriginLimitReached),
     openapi_extra=documented(Origins),
 )
 async def put_origins(site: UpdatesProject, exchange: CurrentExchange) -> Response:
@@ -205,7 +210,7 @@ async def put_origins(site: UpdatesProject, exchange: CurrentExchange) -> Respon
 
 @router.post(
     "/{project}/cors/origins",
-    responses=answers(201, Origins, InvalidOrigin, OriginLimitReached),
+    responses=answers(201, AllowedOrigins, InvalidOrigin, OriginLimitReached),
     openapi_extra=documented(Origin),
 )
 async def add_origin(site: UpdatesProject, exchange: CurrentExchange) -> Response:
@@ -215,7 +220,7 @@ async def add_origin(site: UpdatesProject, exchange: CurrentExchange) -> Respons
     return answer(_origins(changed), 201)
 
 
-@router.delete("/{project}/cors/origins", responses=answers(200, Origins, InvalidOrigin))
+@router.delete("/{project}/cors/origins", responses=answers(200, AllowedOrigins, InvalidOrigin))
 async def remove_origin(
     site: UpdatesProject,
     exchange: CurrentExchange,

@@ -26,7 +26,7 @@ from bkend.http.manage.bodies import (
 from bkend.http.manage.export import FORMATS, export_rows
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.shapes.common import Deleted, JsonObject, ListOf
-from bkend.http.manage.shapes.tables import ApiDocs, Row, TablePermissions
+from bkend.http.manage.shapes.tables import ApiDocs, Row, TablePermissions, TableView
 from bkend.http.openapi import answers
 from bkend.tables.errors import (
     InvalidIndex,
@@ -60,7 +60,7 @@ _SORTS = {
 }
 
 
-@router.get("", responses=answers(200, ListOf[Table]))
+@router.get("", responses=answers(200, ListOf[TableView]))
 async def list_tables(
     room: Reads,
     page: Page,
@@ -86,7 +86,7 @@ async def list_tables(
     "",
     responses=answers(
         201,
-        Table,
+        TableView,
         InvalidTableName,
         ReservedTableName,
         TableExists,
@@ -112,7 +112,7 @@ async def create_table(room: Creates, exchange: CurrentExchange) -> Response:
     return answer(await _shape(room, table), 201)
 
 
-@router.get("/{table}", responses=answers(200, Table, TableNotFound))
+@router.get("/{table}", responses=answers(200, TableView, TableNotFound))
 async def get_table(table: str, room: Reads) -> Response:
     """One table, by id or name; system tables too."""
     return answer(await _shape(room, await readable(room, table)))
@@ -121,7 +121,7 @@ async def get_table(table: str, room: Reads) -> Response:
 @router.patch(
     "/{table}",
     responses=answers(
-        200, Table, TableNotFound, SystemTableProtected, InvalidPermissions, TableChanged
+        200, TableView, TableNotFound, SystemTableProtected, InvalidPermissions, TableChanged
     ),
     openapi_extra=documented(TableUpdate),
 )

@@ -107,7 +107,7 @@ class CreatedProject(Project):
     apiKey: AccessToken
 
 
-class Origins(TypedDict):
+class AllowedOrigins(TypedDict):
     """The origins that get CORS headers; none means any."""
 
     allowedOrigins: list[str]

@@ -53,7 +53,7 @@ class TableSchema(TypedDict):
     additionalProperties: NotRequired[Literal[False]]
 
 
-class Table(TableNames, PermissionParts):
+class TableView(TableNames, PermissionParts):
     """A table."""
 
     displayName: str | None
