@@ -81,7 +81,10 @@ def _replaced(part: Any, schemas: dict[str, Any]) -> Any:
         return [_replaced(value, schemas) for value in part]
     if not isinstance(part, dict):
         return part
-    schema = schemas.get(part["$ref"]) if isinstance(part.get("$ref"), str) else None
-    if schema is not None:
-        return {**part, **schema}
+    reference = part.get("$ref")
+    if isinstance(reference, str) and reference in schemas:
+        return {
+            **{key: value for key, value in part.items() if key != "$ref"},
+            **schemas[reference],
+        }
     return {key: _replaced(value, schemas) for key, value in part.items()}
