@@ -25,7 +25,11 @@ CHECKS = [
     response_schema_conformance,
 ]
 _CONFIG = schemathesis.Config.from_dict(
-    {"seed": 1, "generation": {"with-security-parameters": False}}
+    {
+        "seed": 1,
+        "generation": {"with-security-parameters": False},
+        "cache": {"enabled": False},
+    }
 )
 _METHODS = ("get", "put", "post", "patch", "delete")
 
