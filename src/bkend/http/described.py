@@ -22,16 +22,14 @@ _models: dict[tuple[Any, Mode], int] = {}
 
 
 class _Schemas(GenerateJsonSchema):
-    """JSON Schema without titles, which repeat names, and without null as a default, which
-    only says that something may be left out."""
+    """JSON Schema without titles, which repeat names, and without defaults: what is left out of a
+    change stays as it is."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
     def default_schema(self, schema: Any) -> JsonSchemaValue:
-        if schema.get("default", ...) is None:
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
+        return self.generate_inner(schema["schema"])
 
 
 def refer(model: Any, mode: Mode) -> dict[str, Any]:

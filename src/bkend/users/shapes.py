@@ -9,6 +9,7 @@ from typing import Any, Literal, NotRequired, TypeAlias
 from typing_extensions import TypedDict
 
 from bkend.auth.shapes import Pagination
+from bkend.auth.social.shapes import Account as Account
 
 Document: TypeAlias = Mapping[str, Any]
 OnboardingStatus: TypeAlias = Literal["pending", "in_progress", "completed", "skipped"]
@@ -31,19 +32,6 @@ class SocialLinks(TypedDict, total=False):
     github: str
     twitter: str
     linkedin: str
-
-
-class Account(TypedDict):
-    """A way to sign in (10 §11)."""
-
-    id: str
-    userId: str
-    type: str
-    provider: str
-    providerAccountId: str
-    email: str | None
-    connectedAt: str
-    linkedAt: str
 
 
 class User(TypedDict):

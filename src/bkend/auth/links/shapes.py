@@ -7,13 +7,8 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from bkend.auth.shapes import AuthResult, Message, Pagination
-
-
-class SocialResult(AuthResult):
-    """A token pair, whom it signs in, and whether they are new."""
-
-    is_new_user: bool
+from bkend.auth.shapes import Message, Pagination
+from bkend.auth.social.shapes import SocialResult as SocialResult
 
 
 class Sent(Message):

@@ -23,7 +23,7 @@ PREFIX = "/manage/v1/projects/{project}/environments/{env}"
 router = APIRouter(prefix=PREFIX, tags=["mail"], responses=REFUSALS, route_class=Route)
 
 
-class MailConfig(Body):
+class MailConfigUpdate(Body):
     """What all mails have in common; null brings a default back."""
 
     senderEmail: fields.NullableEmail = None
@@ -63,11 +63,11 @@ async def get_config(room: ReadsAuth) -> Response:
 @router.put(
     "/email-templates/config",
     responses=answers(200, shapes.MailConfig),
-    openapi_extra=documented(MailConfig),
+    openapi_extra=documented(MailConfigUpdate),
 )
 async def put_config(room: UpdatesAuth, exchange: CurrentExchange) -> Response:
     """Change what is given of it."""
-    body = await read_body(exchange, MailConfig)
+    body = await read_body(exchange, MailConfigUpdate)
     changes = {name: getattr(body, name) for name in body.model_fields_set}
     return answer(await room.services.mail.templates.update_config(changes))
 
