@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import requests
 
@@ -60,3 +61,10 @@ def apps(tmp_path_factory: pytest.TempPathFactory, oidc: OidcProvider) -> Iterat
         yield world
     finally:
         _end(world)
+
+
+@pytest.fixture
+def bare(server: RunningServer) -> Iterator[httpx.Client]:
+    """A client of the shared server that shows nothing."""
+    with httpx.Client(base_url=server.url, timeout=30, verify=False) as client:
+        yield client

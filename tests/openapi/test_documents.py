@@ -29,7 +29,7 @@ def test_each_is_valid(document: dict[str, Any]) -> None:
     validate(document)
 
 
-@pytest.mark.parametrize(("path", "prefix"), zip(PATHS, ("/v1/", "/manage/v1/"), strict=True))
+@pytest.mark.parametrize(("path", "prefix"), [*zip(PATHS, ("/v1/", "/manage/v1/"), strict=True)])
 def test_each_is_about_its_own_paths(bare: httpx.Client, path: str, prefix: str) -> None:
     paths = bare.get(path).json()["paths"]
     assert len(paths) > 40

@@ -19,7 +19,8 @@ assert tuple(index.name for index in _DEFAULTS) == SYSTEM_INDEXES
 
 
 def table_shape(table: Table, names: dict[str, str], rows: int) -> dict[str, Any]:
-    """The table object; `names` are id, project, environment and table name."""
+    """The table object; `names` are id, project, environment and table name. Nobody has made the
+    system tables: they have no times."""
     return {
         **names,
         "displayName": table.display_name,
@@ -32,8 +33,8 @@ def table_shape(table: Table, names: dict[str, str], rows: int) -> dict[str, Any
         "schemaVersion": table.schema_version,
         "indexVersion": table.index_version,
         "documentCount": rows,
-        "createdAt": table.created_at,
-        "updatedAt": table.updated_at,
+        "createdAt": table.created_at or None,
+        "updatedAt": table.updated_at or None,
     }
 
 

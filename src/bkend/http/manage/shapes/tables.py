@@ -54,7 +54,7 @@ class TableSchema(TypedDict):
 
 
 class TableView(TableNames, PermissionParts):
-    """A table."""
+    """A table. The times of system tables are null."""
 
     displayName: str | None
     description: str | None
@@ -66,8 +66,8 @@ class TableView(TableNames, PermissionParts):
     schemaVersion: Count
     indexVersion: Count
     documentCount: Count
-    createdAt: Time
-    updatedAt: Time
+    createdAt: Time | None
+    updatedAt: Time | None
 
 
 class _Version(TypedDict):
