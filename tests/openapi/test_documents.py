@@ -51,6 +51,7 @@ def test_every_refusal_is_named(document: dict[str, Any]) -> None:
         refusals = {s: a for s, a in operation["responses"].items() if s >= "400"}
         assert "5XX" in refusals, name
         assert "4XX" not in refusals, name
+        del refusals["414"]  # which may have no body
         for status, answer in refusals.items():
             schema = answer["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/ErrorBody"}, name

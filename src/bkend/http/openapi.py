@@ -26,6 +26,7 @@ Security = tuple[Mapping[str, list[str]], ...]
 _OWN, _COMMON = "refused here", "refused everywhere"
 _JSON = "application/json"
 _ABOUT = "openapi_description"
+_TOO_LONG = f"`{UriTooLong.code}`; without a body where it is over 64 KiB by far"
 _READING = frozenset({"GET", "HEAD"})
 _FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -176,7 +177,7 @@ def _complete(
         errors.append(PayloadTooLarge)
     if any(one["in"] == "path" for one in parameters):
         errors.append(NotFound)
-    errors.append(UriTooLong)
+    responses["414"] = {"description": _TOO_LONG}
     for status, codes in _by_status(errors):
         responses.setdefault(status, _refused(", ".join(codes), refusal))
     responses["5XX"] = _refused("A fault in the server", refusal)
