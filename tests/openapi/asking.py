@@ -82,8 +82,8 @@ class Asking:
         body: Any = NOT_SET,
         *,
         headers: Mapping[str, str],
-        query: Mapping[str, Any] | None = None,
-        media_type: str | None = None,
+        query: Any = None,
+        media_type: Any = None,
         **parameters: str,
     ) -> Any:
         """Ask for something that succeeds; the JSON of the answer."""

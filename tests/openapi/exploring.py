@@ -65,7 +65,7 @@ def _mistakes(
 
     @_SETTINGS
     @given(case=strategy)
-    def ask(case: Case) -> None:
+    def ask(case: Case[Any]) -> None:
         try:
             _send(asking, case, headers)
         except FailureGroup as group:
@@ -80,7 +80,7 @@ def _mistakes(
     yield from found
 
 
-def _send(asking: Asking, case: Case, headers: Headers) -> Any:
+def _send(asking: Asking, case: Case[Any], headers: Headers) -> Any:
     return case.call_and_validate(
         base_url=asking.url,
         session=asking.session,

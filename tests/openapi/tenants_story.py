@@ -224,8 +224,8 @@ def tables(world: World) -> None:
     ok("PUT", f"{TABLE}/permissions", parts, headers=headers, **at)
     more = {"fieldsToAddOrUpdate": {"draft": "boolean"}, "requiredFieldsToRemove": ["title"]}
     ok("POST", f"{TABLE}/fields/manage", more, headers=headers, **at)
-    more = {"indexesToAddOrUpdate": [{"name": "by_title", "fields": {"title": 1}}]}
-    ok("POST", f"{TABLE}/indexes/manage", more, headers=headers, **at)
+    another = {"indexesToAddOrUpdate": [{"name": "by_title", "fields": {"title": 1}}]}
+    ok("POST", f"{TABLE}/indexes/manage", another, headers=headers, **at)
     for view in ("permissions", "api-docs", "openapi", "schema/versions", "indexes/versions"):
         ok("GET", f"{TABLE}/{view}", headers=headers, **at)
     for kind in ("schema", "indexes"):

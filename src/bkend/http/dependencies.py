@@ -69,7 +69,7 @@ KEYED = refusals(
 """For `responses=` of a router below `/v1`: what the gate refuses with before it (20 §1.3)."""
 WITH_KEY: Security = ({"apiKey": []},)
 WITH_USER: Security = ({"apiKey": [], "userToken": []},)
-KEYLESS = {"security": []}
+KEYLESS: dict[str, Any] = {"security": []}
 """For `openapi_extra`: a route below `/v1` that needs no key."""
 SCHEMES = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

@@ -147,7 +147,7 @@ def document(
     refusal = refer(error, "serialization")
     for route in routes:
         if isinstance(route, Route) and route.include_in_schema:
-            for method in route.methods:
+            for method in route.methods or ():
                 operation = found["paths"][route.path_format][method.lower()]
                 _complete(operation, route, method, refusal)
     components["securitySchemes"] = dict(schemes)
