@@ -41,13 +41,19 @@ def explore(asking: Asking, credentials: Credentials, parameters: Parameters) ->
     for method, path in asking.operations():
         headers, known = credentials(method, path), parameters(method, path)
         for mode, is_known in _KINDS:
-            if not is_known and not known:
+            if not (known if not is_known else _can_be(mode, asking.described(method, path))):
                 continue
             fixed = known if is_known else {}
             for mistake in _mistakes(asking, method, path, mode, headers, fixed):
                 titles = tuple(sorted(failure.title for failure in mistake.exceptions))
                 found.setdefault((method, path, *titles), str(mistake))
     return list(found.values())
+
+
+def _can_be(mode: GenerationMode, described: dict[str, Any]) -> bool:
+    """Whether a request about things that are there can be of this kind."""
+    is_asked = any(one["in"] == "query" for one in described.get("parameters", ()))
+    return mode.is_positive or is_asked or "requestBody" in described
 
 
 def _mistakes(
