@@ -38,7 +38,7 @@ Parameters = Callable[[str, str], dict[str, str]]
 def explore(asking: Asking, credentials: Credentials, parameters: Parameters) -> list[str]:
     """What is wrong with answers to generated requests, once for each kind of mistake."""
     found: dict[tuple[str, ...], str] = {}
-    for method, path in asking.operations():
+    for method, path in sorted(asking.operations(), key=lambda one: one[0] == "DELETE"):
         headers, known = credentials(method, path), parameters(method, path)
         for mode, is_known in _KINDS:
             if not (known if not is_known else _can_be(mode, asking.described(method, path))):

@@ -78,6 +78,8 @@ def test_the_management_api_keeps_its_promises(tenants: World) -> None:
             return bob
         security = tenants.asking.described(method, path).get("security", [])
         schemes = {scheme for one in security for scheme in one}
+        if label(method, path) == f"POST {M}/organizations":
+            return ada  # an account must own it
         if "managementToken" in schemes:
             return token
         return ada if schemes else {}
