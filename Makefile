@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CASES ?= 200000
 EXAMPLES ?= 100
+ENGINE ?= sqlite
 WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,7 +33,7 @@ agreement: $(VENV)/dev.stamp ## Compare the engines with the reference over CASE
 	@BKEND_AGREEMENT_CASES=$(CASES) $(BIN)/python -m pytest -q tests/query/test_agreement.py $(ARGS)
 
 openapi: $(VENV)/dev.stamp ## Ask what the OpenAPI documents promise, EXAMPLES times each
-	@BKEND_OPENAPI_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/openapi $(ARGS)
+	@BKEND_OPENAPI_EXAMPLES=$(EXAMPLES) BKEND_OPENAPI_ENGINE=$(ENGINE) $(BIN)/python -m pytest -q tests/openapi $(ARGS)
 
 bench: $(VENV)/bench.stamp ## Measure this server beside PocketBase (takes some minutes)
 	@$(BIN)/python -m bench $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.conftest import TABLES
 from tests.openapi import apps_story, tenants_story
 from tests.openapi.asking import Asking
 from tests.openapi.world import World
+from tests.postgres import Postgres
 from tests.servers import RunningServer
 
 _TENANTS = {
@@ -24,8 +26,18 @@ _TENANTS = {
 }
 
 
-def _started(directory: Any, path: str, tables: str = "", **environment: str) -> World:
-    server = RunningServer(directory, environment=environment)
+def _database(request: pytest.FixtureRequest) -> str | None:
+    """A new database of the engine that the run is about; None is SQLite."""
+    if os.environ.get("BKEND_OPENAPI_ENGINE", "sqlite") == "sqlite":
+        return None
+    postgres: Postgres = request.getfixturevalue("postgres_server")
+    return postgres.make()
+
+
+def _started(
+    directory: Any, path: str, database_url: str | None, tables: str = "", **environment: str
+) -> World:
+    server = RunningServer(directory, environment=environment, database_url=database_url)
     server.init()
     if tables:
         server.apply(tables)
@@ -41,10 +53,12 @@ def _end(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def tenants(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[World]:
     """The management API, every call of which has succeeded once."""
     directory = tmp_path_factory.mktemp("tenants")
-    world = _started(directory, "/manage/v1/openapi.json", **_TENANTS)
+    world = _started(directory, "/manage/v1/openapi.json", _database(request), **_TENANTS)
     try:
         tenants_story.tell(world)
         yield world
@@ -53,9 +67,11 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def apps(tmp_path_factory: pytest.TempPathFactory, oidc: OidcProvider) -> Iterator[World]:
+def apps(
+    tmp_path_factory: pytest.TempPathFactory, oidc: OidcProvider, request: pytest.FixtureRequest
+) -> Iterator[World]:
     """The fixed calls below `/v1`, every one of which has succeeded once."""
-    world = _started(tmp_path_factory.mktemp("apps"), "/openapi.json", TABLES)
+    world = _started(tmp_path_factory.mktemp("apps"), "/openapi.json", _database(request), TABLES)
     try:
         apps_story.tell(world, oidc)
         yield world
