@@ -14,16 +14,17 @@ BATCH_SIZE = 100
 
 
 class Workload(Enum):
-    """A kind of request, with the title it carries in the report."""
+    """A kind of request, with the title it carries in the report, in the order of measuring:
+    servers that create faster would have more to list afterwards."""
 
     READ = "read by id"
     NEWEST = f"list of {PAGE_SIZE}, newest first, with total"
     FILTERED = f"list of {PAGE_SIZE}, indexed equality filter, with total"
     COMPARED = f"list of {PAGE_SIZE}, comparison without an index, with total"
     SEARCHED = f"list of {PAGE_SIZE}, search in all texts, with total"
+    MIXED = f"the filtered list, every {MIXED_WRITE_EVERY}th request a create"
     CREATE = "create"
     BATCH = f"create {BATCH_SIZE} in one request"
-    MIXED = f"the filtered list, every {MIXED_WRITE_EVERY}th request a create"
 
     @property
     def key(self) -> str:

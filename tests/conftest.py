@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +14,9 @@ from tests import postgres, s3
 from tests.postgres import Postgres
 from tests.s3 import S3Server
 from tests.servers import RunningServer
+
+_MEMORY = Path("/dev/shm")
+_ENOUGH = 4 * 1024**3
 
 TABLES = """
 version: 1
@@ -41,6 +47,16 @@ tables:
 """
 
 StartServer = Callable[..., RunningServer]
+
+
+def pytest_configure() -> None:
+    """Keep temporary files in memory where there is enough of it: making an environment of
+    PostgreSQL takes a third of the time. `TMPDIR` names another place."""
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(_MEMORY).free > _ENOUGH:
+        os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ class S3Server:
                 cwd=self.directory,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "HOME": str(self.directory)},
+                env={**os.environ, "HOME": str(self.directory), "TMPDIR": str(self.directory)},
             )
         self._wait()
 

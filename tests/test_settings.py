@@ -223,7 +223,8 @@ def test_public_url_is_a_plain_web_address(url: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "name", ["BKEND_TEST_URL", "BKEND_BENCH_SECONDS", "BKEND_URL", "BKEND_KEY", "NOT_BKEND"]
+    "name",
+    ["BKEND_TEST_URL", "BKEND_BENCH_SECONDS", "BKEND_URL", "BKEND_KEY", "BKEND_TOKEN", "NOT_BKEND"],
 )
 def test_variables_of_others_are_ignored(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "x")

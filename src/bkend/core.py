@@ -154,7 +154,7 @@ async def open_database(settings: Settings, *, serving: bool) -> Database:
     if settings.database_url is None or settings.is_embedded:
         from bkend.store.sqlite import SqliteDatabase
 
-        recent = settings.record_cache_mb * 1024 * 1024
+        recent = settings.record_cache_bytes
         return await SqliteDatabase.open(settings.data, serving=serving, recent_bytes=recent)
     from bkend.store.postgres import Options, PostgresDatabase
 

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from bkend.http.addresses import parse_networks
 from bkend.http.limits import parse_rate_limit
+from bkend.machine import memory_mb
 from bkend.mail.smtp_url import mask_smtp_url, parse_smtp_url
 from bkend.objects.opening import DEFAULT_STORAGE, parse_storage_url
 from bkend.objects.s3_url import S3Address, mask_s3_url
@@ -45,11 +46,16 @@ DATABASE_URLS = frozenset({"database_url", "database_direct_url"})
 _NOT_YET = {
     "redis_url": "shared state of several hosts is not supported by this version yet",
 }
+_CACHE_SHARE = 16
+_LEAST_CACHE_MB = 64
+_MOST_CACHE_MB = 512
+"""Recent records take a sixteenth of the memory, within these bounds."""
 _MASK = "********"
 _PASSWORD = re.compile(r"(^[^/]*//[^/@:]*:)[^@/]*(?=@)|([?&]password=)[^&]*")
 _FOREIGN_PREFIXES = ("BKEND_TEST_", "BKEND_BENCH_")
-# What the guides have apps and shells call the server's address and key.
-_FOREIGN = frozenset({"BKEND_URL", "BKEND_KEY"})
+# What the guides have apps and shells call the server's address and key, and the token of commands
+# that work on another server.
+_FOREIGN = frozenset({"BKEND_URL", "BKEND_KEY", "BKEND_TOKEN"})
 _RANGES = {
     "port": " from 1 to 65535",
     "workers": " from 1 to 256",
@@ -85,7 +91,7 @@ class Settings(BaseSettings):
     database_pool: int = Field(default=10, ge=1, le=1000)
     database_direct_url: str | None = Field(default=None, repr=False)
     database_transaction_pooling: Literal["off", "on"] = "off"
-    record_cache_mb: int = Field(default=64, ge=0, le=100_000)
+    record_cache_mb: int | None = Field(default=None, ge=0, le=100_000)
     storage_url: str = Field(default=DEFAULT_STORAGE, repr=False)
     smtp_url: str | None = Field(default=None, repr=False)
     secret: str | None = Field(default=None, repr=False)
@@ -118,6 +124,14 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether the database is SQLite in the data directory."""
         return self.database_url in (None, "embedded")
+
+    @property
+    def record_cache_bytes(self) -> int:
+        """How much memory recent records may take together."""
+        mb = self.record_cache_mb
+        if mb is None:
+            mb = min(max(memory_mb() // _CACHE_SHARE, _LEAST_CACHE_MB), _MOST_CACHE_MB)
+        return mb * 1024 * 1024
 
     @property
     def storage(self) -> Path | S3Address:

@@ -27,8 +27,23 @@ ON_DATA = [
     ("secrets", "rotate"),
     ("secrets", "accept-loss", "--yes"),
     ("apply", "bkend.yaml"),
+    ("pull",),
+    ("promote", "--from", "dev", "--to", "prod"),
+    ("auth", "providers"),
     ("doctor",),
 ]
+AT_A_SERVER = [
+    ("keys", "list"),
+    ("keys", "create", "--type", "secret", "--name", "x"),
+    ("keys", "revoke", "tok_x"),
+    ("auth", "settings"),
+    ("auth", "providers"),
+    ("outbox",),
+    ("apply", "bkend.yaml"),
+    ("pull",),
+    ("promote", "--from", "dev", "--to", "prod"),
+]
+"""The commands that take `--server`, once each."""
 
 WRONG_USAGE: list[tuple[tuple[str, ...], str]] = [
     (("nonsense",), "No such command 'nonsense'"),
@@ -63,6 +78,8 @@ def test_these_are_the_commands() -> None:
         "serve",
         "init",
         "apply",
+        "pull",
+        "promote",
         "keys create",
         "keys list",
         "keys revoke",
@@ -97,6 +114,37 @@ ELSEWHERE = {("version",), ("login",), ("logout",)}
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path not in ELSEWHERE])
 def test_every_command_takes_the_data_directory(path: tuple[str, ...]) -> None:
     assert any("--data" in option.opts for option in COMMANDS[path].params)
+
+
+HERE_ONLY = {"serve", "init", "secrets", "admin", "doctor", "config", "version"}
+"""Groups of commands that are about the machine they run on."""
+
+
+def test_every_other_command_takes_a_server() -> None:
+    takes = {
+        path
+        for path in COMMANDS
+        if any("--server" in option.opts for option in COMMANDS[path].params)
+    }
+    assert takes == {path for path in COMMANDS if path[0] not in HERE_ONLY}
+    asked = {path for path in takes if any(a[: len(path)] == path for a in AT_A_SERVER)}
+    assert takes - asked == {("login",), ("logout",)}
+
+
+@pytest.mark.parametrize("arguments", AT_A_SERVER, ids="-".join)
+def test_a_server_is_not_a_directory_and_must_be_known(
+    bkend: CommandLine, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "settings")
+    Path("bkend.yaml").write_text("version: 1\ntables: {}")
+    at = ("--server", "http://127.0.0.1:1")
+    assert bkend.refused(*arguments, *at, "--data", "x") == (
+        "--server and --data name two places; give one"
+    )
+    assert bkend.refused(*arguments, *at).startswith("you are not logged in to http://127.0.0.1:1")
+    monkeypatch.setenv("BKEND_TOKEN", "bt_x")
+    assert bkend.refused(*arguments, *at).startswith("http://127.0.0.1:1 cannot be reached")
+    assert not Path("bkend-data").exists()
 
 
 def test_bkend_alone_prints_its_help(bkend: CommandLine) -> None:

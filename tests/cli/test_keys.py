@@ -67,7 +67,7 @@ def test_malformed_scopes_are_refused(bkend: CommandLine, made: Any, scope: str)
 @pytest.mark.parametrize("name", ["", "x" * 101])
 def test_malformed_names_are_refused(bkend: CommandLine, made: Any, name: str) -> None:
     message = bkend.refused("keys", "create", "--type", "secret", "--name", name)
-    assert message == "the name of a key has 1 to 100 characters"
+    assert message == "name has 1 to 100 characters"
 
 
 def test_list_masks_secrets_and_shows_publishable_keys(bkend: CommandLine, made: Any) -> None:

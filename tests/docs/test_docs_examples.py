@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,9 @@ from tests.servers import RunningServer, clean_environment
 
 DOCS = Path(__file__).parents[2] / "docs"
 _BLOCK = re.compile(r"^```(sh run|yaml|js run|js)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+_SHELL = f"""set -euo pipefail
+bkend() {{ '{sys.executable}' -m bkend "$@"; }}"""
 
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "```sh run" in path.read_text())
 
@@ -38,11 +42,12 @@ def test_the_examples_run_in_order(page: Path, start_server: StartServer, tmp_pa
     declared = declared_tables(page)
     server = start_server(tables=declared) if declared else start_server()
     steps = blocks(page, "sh run")
-    script = "set -euo pipefail\n" + "\n".join(
+    script = f"{_SHELL}\n" + "\n".join(
         f"echo '# example {number}' >&2\n{step}" for number, step in enumerate(steps, start=1)
     )
     done = subprocess.run(
         ["bash", "-c", script],
+        cwd=tmp_path,
         env={
             **clean_environment(),
             "BKEND_URL": server.url,

@@ -198,6 +198,23 @@ async def test_neighbouring_inserts_are_told_apart_when_one_is_refused(it: Watch
     assert it.commits == [{"t": ["a", "b", "c"]}, {"t": ["d", "e", "f"]}]
 
 
+@pytest.mark.parametrize("others", [0, 1])
+async def test_one_refused_insert_of_very_many_takes_none_along(it: Watched, others: int) -> None:
+    """Of so many that they take several statements, of which the first succeed."""
+    values = [f"{number:03}" for number in range(100)] + ["007"]
+    async with busy(it):
+        beside = [it.writer.submit(put("x")) for _ in range(others)]
+        jobs = [
+            it.writer.submit(put(value), insertion=Insertion("t", (value, "", 0, 0, ""), b""))
+            for value in values
+        ]
+    await asyncio.gather(*beside)
+    outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    assert outcomes[:-1] == values[:-1]
+    assert isinstance(outcomes[-1], apsw.ConstraintError)
+    assert it.stored() == [*values[:-1], *["x"] * others]
+
+
 async def test_neighbouring_inserts_into_what_is_gone_fail_alone(it: Watched) -> None:
     row: Row = ("a", "", 0, 0, "")
     gone = Insertion("gone", row, b"")

@@ -194,3 +194,23 @@ def test_fields_may_come_as_a_list() -> None:
     with pytest.raises(InvalidSchema) as caught:
         fields_given([{"name": "a"}, {"name": "a"}, {}, 5])
     assert [d["rule"] for d in caught.value.details] == ["duplicate", "type", "type"]
+
+
+def test_definitions_may_stand_in_place_of_those_held() -> None:
+    define = {"title": {"bsonType": "string", "default": None}, "new": "date"}
+    found = apply_fields(TABLE, FieldChanges(define, replaces=True))
+    assert found.schema["properties"]["title"] == {"bsonType": "string", "default": None}
+    assert found.schema["properties"]["new"] == {"bsonType": "date"}
+    assert "title" in found.schema["required"]
+    assert (found.added, found.updated) == (["new"], ["title"])
+
+
+def test_strictness_is_a_change_of_its_own() -> None:
+    strict = apply_fields(TABLE, FieldChanges(strict=True)).schema
+    assert strict == {**SCHEMA, "additionalProperties": False}
+    held = Table("tbl_1", "t", strict, (), None, None, None, 1, 1)
+    assert apply_fields(held, FieldChanges(strict=False)).schema == SCHEMA
+    assert apply_fields(held, FieldChanges(release=("title",))).schema["required"] == []
+    assert (
+        apply_fields(held, FieldChanges(release=("title",))).schema["additionalProperties"] is False
+    )

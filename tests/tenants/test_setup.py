@@ -50,7 +50,7 @@ async def test_the_printed_token_makes_the_owner(server: Server) -> None:
     assert made["project"]["slug"] == "app"
     assert made["project"]["environmentCount"] == 1
     assert made["publishableKey"] == server.made.publishable_key  # type: ignore[union-attr]
-    [told] = await server.all(ACTIVITIES)
+    told, *_ = await server.all(ACTIVITIES)
     assert (told["event"], told["actor"]["name"]) == ("organization_updated", "Ada Lovelace")
     session = await browser.ok("GET", "/session")
     assert session["account"] == account

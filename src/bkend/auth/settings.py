@@ -207,12 +207,7 @@ class StoredSettings:
         `passwordPolicy` stands for all its parts: `strict` sets the preset of 10 §4, `default`
         or None brings the defaults back. Raises AuthSettingProblem, and then changes nothing.
         """
-        changes = _expanded(changes)
-        for name, value in changes.items():
-            if name not in _RULES:
-                raise AuthSettingProblem(_unknown(name))
-            if value is not None:
-                _RULES[name].check(name, value)
+        changes = checked_changes(changes)
         stored = await self._stored()
         wanted = {name: value for name, value in {**stored, **changes}.items() if value is not None}
         settings = _settings(wanted)
@@ -280,6 +275,18 @@ def _settings(stored: Mapping[str, Any]) -> AuthSettings:
         ),
         values={name: list(v) if isinstance(v, tuple) else v for name, v in values.items()},
     )
+
+
+def checked_changes(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The changes one by one, presets written out; raises AuthSettingProblem for names and values
+    that are never allowed."""
+    changes = _expanded(changes)
+    for name, value in changes.items():
+        if name not in _RULES:
+            raise AuthSettingProblem(_unknown(name))
+        if value is not None:
+            _RULES[name].check(name, value)
+    return changes
 
 
 def _expanded(changes: Mapping[str, Any]) -> Mapping[str, Any]:

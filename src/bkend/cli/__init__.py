@@ -5,12 +5,38 @@ from __future__ import annotations
 import io
 import sys
 
-from bkend.cli import about, admin, apply, auth, doctor, keys, login, outbox, secrets, serve
+from bkend.cli import (
+    about,
+    admin,
+    apply,
+    auth,
+    doctor,
+    keys,
+    login,
+    outbox,
+    promote,
+    pull,
+    secrets,
+    serve,
+)
 from bkend.cli.commands import new_app
 
 app = new_app("bkend", help="A self-hosted backend: sign-in and tables over one REST API.")
 app.callback()(about.options)
-for _part in (serve, apply, keys, auth, admin, login, outbox, secrets, doctor, about):
+for _part in (
+    serve,
+    apply,
+    pull,
+    promote,
+    keys,
+    auth,
+    admin,
+    login,
+    outbox,
+    secrets,
+    doctor,
+    about,
+):
     app.add_typer(_part.app)
 
 

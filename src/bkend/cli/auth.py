@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bkend.cli.commands import Data, Env, Json, Project, Refused, example, new_app, run
+from bkend.cli.commands import Data, Env, Json, Project, Refused, Server, example, new_app
 from bkend.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from bkend.core import Core
+    from bkend.cli.access.sign_in import SignIn
 
 app = new_app("auth", help="Settings of sign-in, per environment.")
 
@@ -26,6 +26,7 @@ def _group() -> None:
     epilog=example(
         "bkend auth settings --project app --env dev",
         "bkend auth settings --project app --env dev --set accessTokenTtlSeconds=900",
+        "bkend auth settings --env prod --server https://api.example.com",
     )
 )
 def settings(
@@ -39,25 +40,19 @@ def settings(
         ),
     ] = None,
     data: Data = None,
+    server: Server = None,
     json: Json = False,
 ) -> None:
     """Show the settings of sign-in, after changing those given with --set."""
     changes = dict(_change(text) for text in set or ())
+    from bkend.cli.access.opening import Where, run_at
+    from bkend.cli.access.sign_in import SIGN_IN
 
-    async def work(core: Core) -> Mapping[str, Any]:
-        from bkend.auth.settings import AuthSettingProblem, StoredSettings
+    async def work(access: SignIn) -> Mapping[str, Any]:
+        here = await access.at(project, env)
+        return await (here.change(changes) if changes else here.settings())
 
-        place = await core.hierarchy.place(project, env)
-        environment = await core.environments.get(place.environment_id)
-        assert environment is not None
-        stored = StoredSettings(environment.store, core.clock)
-        try:
-            found = await (stored.update(changes) if changes else stored.current())
-        except AuthSettingProblem as error:
-            raise Refused(str(error)) from error
-        return found.values
-
-    values = run(data, work)
+    values = run_at(Where(data, server), SIGN_IN, work)
     if json:
         print_json(dict(values))
         return
@@ -74,6 +69,7 @@ def settings(
         "bkend auth providers acme --issuer https://id.acme.example --client-id ID "
         "--client-secret-env ACME_SECRET",
         "bkend auth providers google --disabled",
+        "bkend auth providers --env prod --server https://api.example.com",
     )
 )
 def providers(
@@ -116,6 +112,7 @@ def providers(
     project: Project = None,
     env: Env = None,
     data: Data = None,
+    server: Server = None,
     json: Json = False,
 ) -> None:
     """Show the providers that users may sign in with, after configuring the one that is named."""
@@ -134,26 +131,20 @@ def providers(
         raise typer.BadParameter("name the provider to configure", param_hint="NAME")
     if remove and changes:
         raise typer.BadParameter("it goes alone", param_hint="--remove")
+    from bkend.cli.access.opening import Where, run_at
+    from bkend.cli.access.sign_in import SIGN_IN
 
-    async def work(core: Core) -> list[dict[str, Any]]:
-        from bkend.auth.social.configuration import ProviderProblem
+    async def work(access: SignIn) -> list[dict[str, Any]]:
+        here = await access.at(project, env)
+        if name is not None and remove:
+            await here.remove(name)
+        elif name is not None and changes:
+            await here.configure(name, changes)
+        elif name is not None:
+            return [await here.provider(name)]
+        return await here.providers()
 
-        place = await core.hierarchy.place(project, env)
-        environment = await core.environments.get(place.environment_id)
-        assert environment is not None
-        found = environment.services.social.providers
-        try:
-            if name is not None and remove:
-                await found.delete(name)
-            elif name is not None and changes:
-                await found.update(name, changes)
-            elif name is not None:
-                return [(await found.find(name)).shape]
-        except ProviderProblem as error:
-            raise Refused(str(error)) from error
-        return [provider.shape for provider in await found.list()]
-
-    items = run(data, work)
+    items = run_at(Where(data, server), SIGN_IN, work)
     if json:
         print_json({"items": items})
         return

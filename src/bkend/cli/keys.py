@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bkend.cli.commands import Data, Env, Json, Project, Server, example, new_app, run
+from bkend.cli.commands import Data, Env, Json, Project, Server, example, new_app
 from bkend.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from bkend.cli.remote_keys import RemoteKeys
-    from bkend.core import Core
+    from bkend.cli.access.keys import Keys
 
 app = new_app("keys", help="Make, list and revoke API keys.")
 
@@ -43,23 +42,13 @@ def create(
     json: Json = False,
 ) -> None:
     """Make an API key. A secret one is shown only now."""
+    from bkend.cli.access.keys import KEYS
+    from bkend.cli.access.opening import Where, run_at
 
-    async def work(core: Core) -> dict[str, Any]:
-        place = await core.hierarchy.place(project, env)
-        return await core.keys.create(
-            type=type,
-            name=name,
-            organization_id=place.organization_id,
-            project_id=place.project_id,
-            environment_id=place.environment_id,
-            environment=place.environment,
-            scopes=scope or (),
-        )
+    async def work(keys: Keys) -> dict[str, Any]:
+        return await keys.create(project, env, type, name, scope or ())
 
-    if server is None:
-        made = run(data, work)
-    else:
-        made = _remote(server, data).create(project, env, type, name, scope or ())
+    made = run_at(Where(data, server), KEYS, work)
     if json:
         print_json(made)
         return
@@ -82,18 +71,13 @@ def list_keys(
     json: Json = False,
 ) -> None:
     """List API keys, newest first; secret ones are masked."""
+    from bkend.cli.access.keys import KEYS
+    from bkend.cli.access.opening import Where, run_at
 
-    async def work(core: Core) -> tuple[list[dict[str, Any]], dict[str, str]]:
-        environment_id = None
-        if project is not None or env is not None:
-            environment_id = (await core.hierarchy.place(project, env)).environment_id
-        found = await core.keys.list(environment_id)
-        return found, await core.hierarchy.project_slugs()
+    async def work(keys: Keys) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        return await keys.list(project, env)
 
-    if server is None:
-        items, slugs = run(data, work)
-    else:
-        items, slugs = _remote(server, data).list(project, env)
+    items, slugs = run_at(Where(data, server), KEYS, work)
     if json:
         print_json({"items": items})
         return
@@ -122,19 +106,14 @@ def revoke(
     json: Json = False,
 ) -> None:
     """Refuse a key from now on, for good."""
+    from bkend.cli.access.keys import KEYS
+    from bkend.cli.access.opening import Where, run_at
 
-    async def work(core: Core) -> dict[str, Any]:
-        return await core.keys.revoke(id)
+    async def work(keys: Keys) -> dict[str, Any]:
+        return await keys.revoke(id)
 
-    revoked = run(data, work) if server is None else _remote(server, data).revoke(id)
+    revoked = run_at(Where(data, server), KEYS, work)
     if json:
         print_json(revoked)
     else:
         typer.echo(f"Revoked {revoked['name']} ({revoked['maskedKey']}).")
-
-
-def _remote(server: str, data: str | None) -> RemoteKeys:
-    from bkend.cli.remote import logged_in
-    from bkend.cli.remote_keys import RemoteKeys
-
-    return RemoteKeys(logged_in(server, data))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import platform
 import sys
-import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bkend.cli.commands import Json, Refused, example, new_app
 from bkend.cli.logins import logins_file, read_logins, server_url, write_logins
 from bkend.cli.output import print_json
-from bkend.cli.remote import Remote, RemoteRefusal
+
+if TYPE_CHECKING:
+    from bkend.cli.access.remote import Remote
 
 app = new_app()
 
@@ -44,8 +45,11 @@ def login(
     the token in your settings directory, readable by you alone.
     """
     url = server_url(server)
-    value = _given(token) if token is not None else _approved(url, json)
-    session = Remote(url, value).call("GET", "/session")
+    value = None if token is None else _given(token)
+
+    import asyncio
+
+    value, session = asyncio.run(_session(url, value, json))
     account = session["account"]
     memberships = session["memberships"]
     kept = {
@@ -73,15 +77,11 @@ def logout(
     json: Json = False,
 ) -> None:
     """Log out of a server: revoke the token there and forget it here."""
+    import asyncio
+
     known = read_logins()
     url = _chosen(server, known)
-    revoked = True
-    try:
-        Remote(url, known[url]["token"]).call("DELETE", "/session")
-    except RemoteRefusal as refusal:
-        revoked = refusal.code == "auth/unauthorized"  # it was no token any more
-    except Refused:
-        revoked = False
+    revoked = asyncio.run(_revoke(url, known[url]["token"]))
     write_logins({name: kept for name, kept in known.items() if name != url})
     if json:
         print_json({"server": url, "revoked": revoked})
@@ -111,18 +111,47 @@ def _given(token: str) -> str:
     return value
 
 
-def _approved(url: str, json: bool) -> str:
+async def _session(url: str, token: str | None, json: bool) -> tuple[str, dict[str, Any]]:
+    """The token, given or approved in a browser, and what the server says of who holds it."""
+    from bkend.cli.access.remote import Remote
+
+    if token is None:
+        async with Remote(url) as remote:
+            token = await _approved(remote, json)
+    async with Remote(url, token) as remote:
+        return token, await remote.call("GET", "/session")
+
+
+async def _revoke(url: str, token: str) -> bool:
+    """Whether the token is good for nothing any more."""
+    from bkend.cli.access.remote import Remote, RemoteRefusal
+
+    try:
+        async with Remote(url, token) as remote:
+            await remote.call("DELETE", "/session")
+    except RemoteRefusal as refusal:
+        return refusal.code == "auth/unauthorized"  # it was no token any more
+    except Refused:
+        return False
+    return True
+
+
+async def _approved(remote: Remote, json: bool) -> str:
     """The token that the server gives once the code was approved in a browser."""
-    remote = Remote(url)
-    begun = remote.call("POST", "/device/authorize", {"name": f"bkend on {platform.node()}"})
+    import asyncio
+    import time
+
+    from bkend.cli.access.remote import RemoteRefusal
+
+    begun = await remote.call("POST", "/device/authorize", {"name": f"bkend on {platform.node()}"})
     typer.echo(f"Open {begun['verificationUriComplete']}", err=json)
     typer.echo(f"and approve the code {begun['userCode']}.", err=json)
     ends = time.monotonic() + begun["expiresIn"]
     pause = begun["interval"]
     while time.monotonic() < ends:
-        time.sleep(pause)
+        await asyncio.sleep(pause)
         try:
-            made = remote.call("POST", "/device/token", {"deviceCode": begun["deviceCode"]})
+            made = await remote.call("POST", "/device/token", {"deviceCode": begun["deviceCode"]})
         except RemoteRefusal as refusal:
             if refusal.code == "device/slow-down":
                 pause += _SLOWER_SECONDS

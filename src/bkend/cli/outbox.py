@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bkend.cli.commands import Data, Env, Json, Project, example, new_app, run
+from bkend.cli.commands import Data, Env, Json, Project, Server, example, new_app
 from bkend.cli.output import print_json
 
 if TYPE_CHECKING:
-    from bkend.core import Core
-    from bkend.mail.outbox import Outbox
+    from bkend.cli.access.mails import Box, Mails
 
 app = new_app()
 
@@ -25,6 +24,7 @@ _MOST_AT_ONCE = 1000
         "bkend outbox --follow",
         "bkend outbox --project app --env dev --json",
         "bkend outbox --tenants",
+        "bkend outbox --env dev --server https://api.example.com",
     )
 )
 def outbox(
@@ -40,6 +40,7 @@ def outbox(
         int, typer.Option(metavar="N", help="How many to show, the newest.", min=1, max=1000)
     ] = 20,
     data: Data = None,
+    server: Server = None,
     json: Json = False,
 ) -> None:
     """Show the mails that were not sent for want of SMTP, oldest first.
@@ -47,8 +48,11 @@ def outbox(
     With --follow and --json, each mail is one line.
     """
 
-    async def work(core: Core) -> None:
-        box = core.tenants.mail.outbox if tenants else await _of(core, project, env)
+    from bkend.cli.access.mails import MAILS
+    from bkend.cli.access.opening import Where, run_at
+
+    async def work(mails: Mails) -> None:
+        box = await mails.box(project, env, tenants=tenants)
         newest, total = await box.readable(limit=_MOST_AT_ONCE if follow else limit)
         found = newest[:limit][::-1]
         if json and not follow:
@@ -60,23 +64,16 @@ def outbox(
         elif not found:
             typer.echo(
                 "There are no mails in the outbox."
-                if core.delivery.captures
+                if box.captures
                 else "There are no mails in the outbox: they are delivered by SMTP."
             )
         elif total > len(found):
             typer.echo(f"The newest {len(found)} of {total}; see more with --limit.")
 
-    run(data, work)
+    run_at(Where(data, server), MAILS, work)
 
 
-async def _of(core: Core, project: str | None, env: str | None) -> Outbox:
-    place = await core.hierarchy.place(project, env)
-    environment = await core.environments.get(place.environment_id)
-    assert environment is not None
-    return environment.services.mail.outbox
-
-
-async def _follow(box: Outbox, newest: list[dict[str, Any]], json: bool) -> None:
+async def _follow(box: Box, newest: list[dict[str, Any]], json: bool) -> None:
     """Print what comes; a mail is known by its id, since several share a millisecond."""
     import asyncio
 

@@ -70,7 +70,9 @@ def init(
     """
 
     async def work(core: Core) -> tuple[Bootstrap, str]:
-        made = await core.hierarchy.bootstrap(org, project, env)
+        from bkend.manage.activity import COMMAND_LINE
+
+        made = await core.hierarchy.bootstrap(org, project, env, COMMAND_LINE)
         return made, str(core.settings.data.absolute())
 
     made, directory = run(data, work, make=True)

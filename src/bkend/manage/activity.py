@@ -94,6 +94,8 @@ class Actor:
 
 
 SYSTEM = Actor("system", "", "bkend")
+COMMAND_LINE = Actor("system", "", "command line")
+"""Whoever holds the data directory and runs a command on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import orjson
 
 from bkend.clock import Clock
 from bkend.ids import prefixed, project_id
+from bkend.manage import activity
+from bkend.manage.activity import SYSTEM, Actor, Target, entry
 from bkend.manage.control import ENVIRONMENTS, ORGANIZATIONS, PROJECTS
 from bkend.manage.documents import (
     ENVIRONMENT_NAME,
@@ -18,7 +20,7 @@ from bkend.manage.documents import (
     project_fields,
     slug_of,
 )
-from bkend.manage.keys import Keys
+from bkend.manage.keys import Keys, KeyType
 from bkend.store import ALWAYS, Condition, Duplicate, Equals, Find, Insert, Not, Store, all_of
 
 
@@ -122,18 +124,21 @@ class Hierarchy:
         organization: str | None = None,
         project: str | None = None,
         environment: str | None = None,
+        actor: Actor = SYSTEM,
     ) -> Bootstrap:
         """The first organization, project, environment and keys; again: whatever is missing.
 
         Without names, what is there first is taken, and `default`, `app`, `dev` made otherwise.
+        What is made is reported as the actor's.
         """
         _check_names(organization, project, environment)
-        owner = await self._organization(organization)
-        home = await self._project(owner["id"], project)
-        place = await self._environment(home, environment)
+        owner = await self._organization(organization, actor)
+        home = await self._project(owner["id"], project, actor)
+        place = await self._environment(home, environment, actor)
         known = await self._keys.list(place["id"])
         usable = [key for key in known if key["status"] == "active"]
         publishable = next((k["key"] for k in usable if k["type"] == "publishable"), None)
+        site = activity.Place(owner["id"], home["id"], place["environment"])
         common: dict[str, Any] = {
             "organization_id": owner["id"],
             "project_id": home["id"],
@@ -142,17 +147,16 @@ class Hierarchy:
         }
         secret = token = None
         if publishable is None:
-            made = await self._keys.create(
-                type="publishable", name="Default", is_default=True, **common
+            publishable = await self._key(
+                "publishable", "Default", site, actor, is_default=True, **common
             )
-            publishable = made["key"]
         if not any(key["type"] == "secret" for key in known):
-            secret = (await self._keys.create(type="secret", name="Server", **common))["key"]
+            secret = await self._key("secret", "Server", site, actor, **common)
         if place.get("fresh"):
-            made = await self._keys.create(
-                type="bearer", name="Command line", organization_id=owner["id"], role="owner"
+            site = activity.Place(owner["id"])
+            token = await self._key(
+                "bearer", "Command line", site, actor, organization_id=owner["id"], role="owner"
             )
-            token = made["key"]
         return Bootstrap(
             organization_id=owner["id"],
             project_id=home["id"],
@@ -163,49 +167,82 @@ class Hierarchy:
             management_token=token,
         )
 
-    async def _organization(self, name: str | None) -> dict[str, Any]:
+    async def _key(
+        self, type: KeyType, name: str, site: activity.Place, actor: Actor, **options: Any
+    ) -> str:
+        """The value of a new key, which is reported where `site` says."""
+        new = self._keys.prepare(type=type, name=name, **options)
+        said = entry(
+            "access_token_created",
+            actor,
+            site,
+            Target("access_token", new.operation.id, name),
+            self._clock.now_ms(),
+            {"type": type, "maskedKey": new.operation.fields["maskedKey"]},
+        )
+        await self._keys.store_new(new, said)
+        return new.value
+
+    async def _organization(self, name: str | None, actor: Actor) -> dict[str, Any]:
         found = await self._one(
             ORGANIZATIONS, Equals(("name",), name) if name else Equals(("status",), "active")
         )
-        name = name or "Default"
-        return found or await self._insert(
-            ORGANIZATIONS,
-            prefixed("org"),
-            organization_fields(name, slug_of(name, "org")),
-            Equals(("slug",), slug_of(name, "org")),
+        if found is not None:
+            return found
+        name, id = name or "Default", prefixed("org")
+        fields = organization_fields(name, slug_of(name, "org"))
+        site, target = activity.Place(id), Target("organization", id, name)
+        said = entry("organization_created", actor, site, target, self._clock.now_ms())
+        return await self._insert(
+            ORGANIZATIONS, id, fields, Equals(("slug",), slug_of(name, "org")), said
         )
 
-    async def _project(self, organization_id: str, slug: str | None) -> dict[str, Any]:
+    async def _project(
+        self, organization_id: str, slug: str | None, actor: Actor
+    ) -> dict[str, Any]:
         inside = Equals(("organizationId",), organization_id)
-        wanted = all_of(inside, Equals(("slug",), slug)) if slug else inside
-        found = await self._one(PROJECTS, wanted)
-        slug = slug or "app"
-        return found or await self._insert(
+        found = await self._one(
+            PROJECTS, all_of(inside, Equals(("slug",), slug)) if slug else inside
+        )
+        if found is not None:
+            return found
+        slug, id = slug or "app", project_id()
+        site, target = activity.Place(organization_id, id), Target("project", id, slug)
+        said = entry("project_created", actor, site, target, self._clock.now_ms())
+        return await self._insert(
             PROJECTS,
-            project_id(),
+            id,
             project_fields(organization_id, slug, slug),
             all_of(inside, Equals(("slug",), slug)),
+            said,
         )
 
-    async def _environment(self, project: dict[str, Any], name: str | None) -> dict[str, Any]:
+    async def _environment(
+        self, project: dict[str, Any], name: str | None, actor: Actor
+    ) -> dict[str, Any]:
         inside = Equals(("projectId",), project["id"])
-        wanted = all_of(inside, Equals(("environment",), name)) if name else inside
-        found = await self._one(ENVIRONMENTS, wanted)
-        name = name or "dev"
-        return found or await self._insert(
-            ENVIRONMENTS,
-            prefixed("env"),
-            environment_fields(project["id"], name, self._clock.now_ms()),
-            all_of(inside, Equals(("environment",), name)),
+        found = await self._one(
+            ENVIRONMENTS, all_of(inside, Equals(("environment",), name)) if name else inside
+        )
+        if found is not None:
+            return found
+        name, id, now = name or "dev", prefixed("env"), self._clock.now_ms()
+        fields = environment_fields(project["id"], name, now)
+        site = activity.Place(project["organizationId"], project["id"], name)
+        kind = {"environmentType": fields["environmentType"]}
+        target = Target("environment", id, name)
+        said = entry("environment_created", actor, site, target, now, kind)
+        return await self._insert(
+            ENVIRONMENTS, id, fields, all_of(inside, Equals(("environment",), name)), said
         )
 
     async def _insert(
-        self, collection: str, id: str, fields: dict[str, Any], same: Condition
+        self, collection: str, id: str, fields: dict[str, Any], same: Condition, said: Insert
     ) -> dict[str, Any]:
-        """Insert, or take what another process made at the same moment."""
+        """Insert and report, or take what another process made at the same moment."""
         now = self._clock.now_ms()
         try:
-            [body] = await self._store.commit([Insert(collection, id, fields, now, now)])
+            [body, _] = await self._store.commit([Insert(collection, id, fields, now, now), said])
         except Duplicate:
             found = await self._one(collection, same)
             assert found is not None

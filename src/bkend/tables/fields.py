@@ -17,13 +17,16 @@ from bkend.tables.schema import abstract_type, canonical_schema
 
 @dataclass(frozen=True, slots=True)
 class FieldChanges:
-    """What a call asks for. `define` maps names to definitions in any notation of 21 §2."""
+    """What a call asks for. `define` maps names to definitions in any notation of 21 §2, which are
+    merged into those held, or with `replaces` stand in their place. `strict` None leaves it."""
 
     define: dict[str, Any] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
     backfill: bool = False
+    replaces: bool = False
+    strict: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,15 @@ def apply_fields(table: Table, changes: FieldChanges) -> AppliedFields:
         raise InvalidSchema(problems)
     properties = {name: column for name, column in held.items() if name not in removed}
     for name, given in changes.define.items():
-        properties[name] = merge_column(held[name], given) if name in held else given
+        is_update = name in held and not changes.replaces
+        properties[name] = merge_column(held[name], given) if is_update else given
     released = {*changes.release, *_marked(changes.define, required=False), *removed}
     required = [name for name in table.schema["required"] if name not in released]
     required += [name for name in changes.require if name not in required]
-    schema = canonical_schema({**table.schema, "required": required, "properties": properties})
+    kept = {**table.schema, "required": required, "properties": properties}
+    if changes.strict is not None:
+        kept["additionalProperties"] = not changes.strict
+    schema = canonical_schema(kept)
     before, after = table.schema["required"], schema["required"]
     updated = [
         name for name in changes.define if name in held and schema["properties"][name] != held[name]
@@ -70,7 +77,8 @@ def apply_fields(table: Table, changes: FieldChanges) -> AppliedFields:
 
 
 def _problems(held: dict[str, Any], changes: FieldChanges) -> list[Detail]:
-    if not (changes.define or changes.remove or changes.require or changes.release):
+    is_named = changes.define or changes.remove or changes.require or changes.release
+    if not is_named and changes.strict is None:
         message = "name a field to add, update or remove, or one to require or release"
         return [detail("fieldsToAddOrUpdate", "required", message)]
     problems: list[Detail] = []

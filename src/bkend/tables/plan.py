@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from bkend.store import Index
-from bkend.tables.declared import DeclaredTable
 from bkend.tables.describe import (
     describe_change,
     describe_column,
@@ -20,7 +19,7 @@ from bkend.tables.describe import (
 )
 from bkend.tables.errors import TableExists
 from bkend.tables.models import Table
-from bkend.tables.service import Definition, Erased, Tables
+from bkend.tables.service import Definition, Erased, Tables, definition_of
 
 Action: TypeAlias = Literal[
     "createTable",
@@ -78,7 +77,48 @@ class Plan:
         return any(step.loses_data for step in self.steps)
 
 
-async def make_plan(tables: Tables, declared: Sequence[DeclaredTable]) -> Plan:
+class Wanted(Protocol):
+    """A table as it should become: declared in a file, or as another environment has it."""
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        ...
+
+    def definition(self, existing: Table | None) -> Definition:
+        """What it makes of the table that exists. Raises FileProblem."""
+        ...
+
+
+class ExistingTables(Protocol):
+    """The tables of an environment, in a store or at a server."""
+
+    async def list(self) -> list[Table]:
+        """All of them by name."""
+        ...
+
+    async def count_holding(self, table: Table, column: str) -> int:
+        """How many rows hold a value, null included, in the column."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A table as another environment has it, whole."""
+
+    table: Table
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.table.name
+
+    def definition(self, existing: Table | None) -> Definition:
+        """The same, whatever exists."""
+        return definition_of(self.table)
+
+
+async def make_plan(tables: ExistingTables, declared: Sequence[Wanted]) -> Plan:
     """Compare. Raises FileProblem (indexes that do not fit) and TableExists (names that differ
     from existing ones only in case)."""
     existing = {table.name: table for table in await tables.list()}
@@ -136,7 +176,7 @@ def _rule_steps(name: str, held: Table | None, wanted: Definition) -> list[Step]
     return steps
 
 
-async def _steps(tables: Tables, held: Table, wanted: Definition) -> list[Step]:
+async def _steps(tables: ExistingTables, held: Table, wanted: Definition) -> list[Step]:
     steps = await _column_steps(tables, held, wanted)
     steps += _index_steps(held.name, held.indexes, wanted.indexes)
     if held.permissions != wanted.permissions:
@@ -160,7 +200,7 @@ async def _steps(tables: Tables, held: Table, wanted: Definition) -> list[Step]:
     return steps
 
 
-async def _column_steps(tables: Tables, held: Table, wanted: Definition) -> list[Step]:
+async def _column_steps(tables: ExistingTables, held: Table, wanted: Definition) -> list[Step]:
     old, new = held.schema["properties"], wanted.schema["properties"]
     was, becomes = held.schema["required"], wanted.schema["required"]
     steps: list[Step] = []

@@ -15,7 +15,8 @@ import yaml
 
 MOST_BYTES = 1 << 20
 _DEEPEST = 40
-_LARGEST_INTEGER = 2**63 - 1
+_INTEGERS = range(-(2**63), 2**64)
+"""Those that JSON readers keep exact."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is 20 times faster
 
 _NULL = re.compile(r"(?:~|null|Null|NULL)?\Z")
@@ -156,7 +157,7 @@ def _plain(text: str, line: int) -> Any:
         return _BOOLEANS[text]
     if _INTEGER.match(text) and len(text) <= 20:
         number = int(text)
-        return number if abs(number) <= _LARGEST_INTEGER else float(number)
+        return number if number in _INTEGERS else float(number)
     if _BASED.match(text) and len(text) <= 18:
         return int(text, 0)
     if _FLOAT.match(text):

@@ -13,7 +13,7 @@ import orjson
 from bkend.auth.errors import EmailAlreadyExists
 from bkend.auth.sessions import Client
 from bkend.ids import prefixed, project_id, uuid4
-from bkend.manage.activity import Actor, Place, Target, difference, entry
+from bkend.manage.activity import COMMAND_LINE, Actor, Place, Target, difference, entry
 from bkend.manage.control import ENVIRONMENTS, MEMBERS, ORGANIZATIONS, PROJECTS
 from bkend.manage.documents import (
     Checks,
@@ -166,7 +166,7 @@ class Setup:
 
     async def make_admin(self, person: Person) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """A server admin, for who holds the data directory; with the organizations that had no
-        owner and have this one now.
+        owner and have this one now, each of which is told so.
 
         Raises InvalidParameters, EmailAlreadyExists.
         """
@@ -177,7 +177,7 @@ class Setup:
         owned = await self._ownerless()
         operations: list[Operation] = [Insert(TENANT_ACCOUNTS, id, fields, now, now, id)]
         for organization in owned:
-            operations += _owning(organization["id"], id, now)
+            operations += [*_owning(organization["id"], id, now), _told(organization, id, now)]
         try:
             stored, *_ = await parts.store.commit(operations)
         except Duplicate:
@@ -287,6 +287,15 @@ def _owning(organization_id: str, account_id: str, now: int) -> list[Operation]:
         Check(MEMBERS, owners, at_most=0),
         new_member(organization_id, account_id, "owner", now),
     ]
+
+
+def _told(organization: dict[str, Any], account_id: str, now: int) -> Operation:
+    """That the command line has made an account the owner."""
+    id = organization["id"]
+    owner = difference({"ownerId": None}, {"ownerId": account_id})
+    target = Target("organization", id, organization["name"])
+    event = "organization_ownership_transferred"
+    return entry(event, COMMAND_LINE, Place(id), target, now, owner)
 
 
 def _slug(named: Named, field: str) -> str:

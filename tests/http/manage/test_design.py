@@ -35,6 +35,22 @@ async def fill(tenant: Tenant, table: dict[str, Any], count: int, row: dict[str,
         )
 
 
+async def test_fields_are_replaced_and_the_table_made_strict(
+    table: dict[str, Any], tenant: Tenant
+) -> None:
+    body = {"fieldsToAddOrUpdate": {"b": {"type": "string"}}, "replace": True, "strict": True}
+    await tenant.ok("POST", "t/fields/manage", {"fieldsToAddOrUpdate": {"b": {"min": 0}}})
+    changed = await tenant.ok("POST", "t/fields/manage", body)
+    assert changed["schema"]["properties"]["b"] == {"bsonType": "string"}
+    assert changed["schema"]["additionalProperties"] is False
+    assert (await tenant.call("POST", "t/records", {"a": "x", "z": 1})).status == 400
+    same = await tenant.ok("POST", "t/fields/manage", {"strict": True})
+    assert same["schemaVersion"] == changed["schemaVersion"]
+    loose = await tenant.ok("POST", "t/fields/manage", {"strict": False})
+    assert "additionalProperties" not in loose["schema"]
+    assert (await tenant.call("POST", "t/records", {"a": "x", "z": 1})).status == 201
+
+
 async def test_the_answer_to_a_change_of_fields(
     table: dict[str, Any], make_tenant: MakeTenant
 ) -> None:

@@ -82,13 +82,16 @@ class NewTable(TableUpdate):
 
 
 class FieldsChange(Body):
-    """*Manage fields* (21 §4)."""
+    """*Manage fields* (21 §4). With `replace`, definitions are not merged into those there are;
+    `strict` says whether undeclared fields are refused."""
 
     fieldsToAddOrUpdate: dict[str, Any] | list[dict[str, Any]] | None = None
     fieldsToRemove: list[str] | None = None
     requiredFieldsToAdd: list[str] | None = None
     requiredFieldsToRemove: list[str] | None = None
     backfill: bool = False
+    replace: bool = False
+    strict: bool | None = None
 
 
 class IndexesChange(Body):

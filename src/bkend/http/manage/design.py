@@ -78,6 +78,8 @@ async def manage_fields(table: str, room: Updates, exchange: CurrentExchange) ->
         require=tuple(body.requiredFieldsToAdd or ()),
         release=tuple(body.requiredFieldsToRemove or ()),
         backfill=body.backfill,
+        replaces=body.replace,
+        strict=body.strict,
     )
     designed, applied = await room.services.design.manage_fields(
         table, changes, room.tenant.account_id, _expected(exchange)

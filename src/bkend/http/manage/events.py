@@ -9,22 +9,18 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from bkend.auth.collections import AUTH_SETTINGS, SESSIONS, USERS
+from bkend.auth.collections import SESSIONS, USERS
 from bkend.auth.links.collections import TOKENS
-from bkend.auth.social.collections import PROVIDERS
 from bkend.files.collections import FILES
 from bkend.mail.collections import OUTBOX, TEMPLATES
 from bkend.manage.recording import Subject
-from bkend.tables.models import TABLES
+from bkend.subjects import SIGN_IN_PROVIDER, SIGN_IN_SETTINGS
+from bkend.subjects import table_subject as _table
 
 PREFIX = "/manage/v1/projects/{project}/environments/{env}"
 
 _TABLE = "/tables/{table}"
 _ROWS = ("tbl_",)
-
-
-def _table(event: str) -> Subject:
-    return Subject(event, (TABLES,), "table", named_by=("tableName",))
 
 
 def _record(event: str) -> Subject:
@@ -42,8 +38,6 @@ def _file(event: str) -> Subject:
     return Subject(event, (FILES,), "file", named_by=("originalName",), shows_values=False)
 
 
-_SETTINGS = Subject("auth_config_updated", (AUTH_SETTINGS,), "auth_config")
-_PROVIDER = Subject("auth_config_updated", (PROVIDERS,), "auth_config")
 _TEMPLATE = Subject("email_template_updated", (TEMPLATES,), "email_template", named_by=("subject",))
 
 SUBJECTS: dict[tuple[str, str], Subject] = {
@@ -71,10 +65,10 @@ SUBJECTS: dict[tuple[str, str], Subject] = {
     ("POST", "/files"): _file("file_created"),
     ("PATCH", "/files/{id}"): _file("file_updated"),
     ("DELETE", "/files/{id}"): _file("file_deleted"),
-    ("PUT", "/auth/providers/email"): _SETTINGS,
-    ("PUT", "/auth/settings"): _SETTINGS,
-    ("PUT", "/auth/providers/oauth/{provider}"): _PROVIDER,
-    ("DELETE", "/auth/providers/oauth/{provider}"): _PROVIDER,
+    ("PUT", "/auth/providers/email"): SIGN_IN_SETTINGS,
+    ("PUT", "/auth/settings"): SIGN_IN_SETTINGS,
+    ("PUT", "/auth/providers/oauth/{provider}"): SIGN_IN_PROVIDER,
+    ("DELETE", "/auth/providers/oauth/{provider}"): SIGN_IN_PROVIDER,
     ("PUT", "/email-templates/config"): _TEMPLATE,
     ("PUT", "/email-templates/{id}"): _TEMPLATE,
     ("DELETE", "/email-templates/{id}"): _TEMPLATE,

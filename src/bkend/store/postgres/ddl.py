@@ -6,7 +6,7 @@ that people chose never reach SQL text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 import asyncpg
@@ -61,37 +61,108 @@ async def load(connection: Connection, schema: str) -> dict[str, Physical]:
     }
 
 
-async def define(connection: Connection, schema: str, collection: Collection) -> None:
-    """Create the collection's table if need be and bring its indexes to the given ones.
+async def define(connection: Connection, schema: str, collections: Sequence[Collection]) -> None:
+    """Create the collections' tables if need be and bring their indexes to the given ones.
 
-    What is made comes first: taking an index away locks readers out until the commit.
+    What is made comes first: taking an index away locks readers out until the commit. Whatever
+    the number of collections, all goes to the server in a few messages.
     """
-    for index in collection.indexes:
+    for index in (index for collection in collections for index in collection.indexes):
         if not all(is_safe(path) for path in _paths(index)):
             raise ValueError(f"index {index.name!r} names a path that cannot be indexed")
-    number = await connection.fetchval(
-        f"SELECT number FROM {schema}.collections WHERE name=$1", collection.name
-    )
-    if number is None:
-        number = await connection.fetchval(
-            f"INSERT INTO {schema}.collections(name) VALUES($1) RETURNING number", collection.name
-        )
-        await connection.execute(_table(schema, f"c{number}"))
-    present = {
-        name: (index_number, _index_from(definition))
-        for index_number, name, definition in await connection.fetch(
-            f"SELECT number,name,definition FROM {schema}.indexes WHERE collection=$1", number
-        )
+    names = [collection.name for collection in collections]
+    numbers = dict(await _numbers(connection, schema, names))
+    new = [name for name in dict.fromkeys(names) if name not in numbers]
+    present = await _indexes(connection, schema, list(numbers.values()))
+    if new:
+        numbers |= await _new_numbers(connection, schema, new)
+    wanted = {
+        (numbers[collection.name], index.name): index
+        for collection in collections
+        for index in collection.indexes
     }
-    wanted = {index.name: index for index in collection.indexes}
-    gone = [held for name, (held, index) in present.items() if wanted.get(name) != index]
-    await connection.execute(f"DELETE FROM {schema}.indexes WHERE number=ANY($1::integer[])", gone)
-    for name, index in wanted.items():
-        if name not in present or present[name][1] != index:
-            await _create_index(connection, schema, collection.name, number, index)
-    for held in gone:
-        names = ",".join(f"{schema}.c{number}_i{held}{end}" for end in ("", "_odd", "_uq"))
-        await connection.execute(f"DROP INDEX IF EXISTS {names}")
+    gone = [
+        (number, held)
+        for (number, name), (held, index) in present.items()
+        if wanted.get((number, name)) != index
+    ]
+    if gone:
+        await connection.execute(
+            f"DELETE FROM {schema}.indexes WHERE number=ANY($1::integer[])",
+            [held for _, held in gone],
+        )
+    missing = {
+        place: index
+        for place, index in wanted.items()
+        if place not in present or present[place][1] != index
+    }
+    made = await _new_indexes(connection, schema, missing)
+    owners = {number: name for name, number in numbers.items()}
+    script = [_table(schema, f"c{numbers[name]}") for name in new]
+    for (number, name), index in missing.items():
+        script += _index(schema, number, made[number, name], index)
+        if index.unique and owners[number] in new:  # an empty table has nothing twice
+            script.append(_unique(schema, number, made[number, name], index))
+    if script:
+        await connection.execute(";".join(script))
+    for (number, name), index in missing.items():
+        if index.unique and owners[number] not in new:
+            await _make_unique(
+                connection, schema, owners[number], number, made[number, name], index
+            )
+    dropped = [
+        f"{schema}.c{number}_i{held}{end}" for number, held in gone for end in ("", "_odd", "_uq")
+    ]
+    if dropped:
+        await connection.execute(f"DROP INDEX IF EXISTS {','.join(dropped)}")
+
+
+async def _numbers(
+    connection: Connection, schema: str, names: Sequence[str]
+) -> list[tuple[str, int]]:
+    rows = await connection.fetch(
+        f"SELECT name,number FROM {schema}.collections WHERE name=ANY($1::text[])", names
+    )
+    return [(name, number) for name, number in rows]
+
+
+async def _new_numbers(connection: Connection, schema: str, names: Sequence[str]) -> dict[str, int]:
+    rows = await connection.fetch(
+        f"INSERT INTO {schema}.collections(name) SELECT unnest($1::text[]) RETURNING name,number",
+        names,
+    )
+    return dict(rows)
+
+
+async def _indexes(
+    connection: Connection, schema: str, numbers: Sequence[int]
+) -> dict[tuple[int, str], tuple[int, Index]]:
+    """The indexes of these collections, with their own numbers, by collection and name."""
+    rows = await connection.fetch(
+        f"SELECT collection,name,number,definition FROM {schema}.indexes "
+        f"WHERE collection=ANY($1::integer[])",
+        numbers,
+    )
+    return {
+        (collection, name): (number, _index_from(definition))
+        for collection, name, number, definition in rows
+    }
+
+
+async def _new_indexes(
+    connection: Connection, schema: str, indexes: Mapping[tuple[int, str], Index]
+) -> dict[tuple[int, str], int]:
+    if not indexes:
+        return {}
+    rows = await connection.fetch(
+        f"INSERT INTO {schema}.indexes(collection,name,definition) "
+        f"SELECT * FROM unnest($1::integer[],$2::text[],$3::text[]) "
+        f"RETURNING collection,name,number",
+        [number for number, _ in indexes],
+        [name for _, name in indexes],
+        [_index_text(index) for index in indexes.values()],
+    )
+    return {(collection, name): number for collection, name, number in rows}
 
 
 async def drop(connection: Connection, schema: str, name: str) -> None:
@@ -123,16 +194,8 @@ CREATE TRIGGER changes AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}
 """
 
 
-async def _create_index(
-    connection: Connection, schema: str, collection: str, number: int, index: Index
-) -> None:
-    place = await connection.fetchval(
-        f"INSERT INTO {schema}.indexes(collection,name,definition) VALUES($1,$2,$3) "
-        f"RETURNING number",
-        number,
-        index.name,
-        _index_text(index),
-    )
+def _index(schema: str, number: int, place: int, index: Index) -> list[str]:
+    """The statements that make an index, but for its being unique."""
     table, name = f"{schema}.c{number}", f"c{number}_i{place}"
     cut = cut_of(len(index.fields))
     keys = [
@@ -147,19 +210,16 @@ async def _create_index(
         for field, column in (("createdAt", "created_at"), ("id", "id"))
         if field not in named
     ]
-    await connection.execute(f"CREATE INDEX {name} ON {table}({','.join(keys[:_MOST_COLUMNS])})")
+    statements = [f"CREATE INDEX {name} ON {table}({','.join(keys[:_MOST_COLUMNS])})"]
     odd = [
         f"{key_expression(path, cut)}={ODD}" for path in _paths(index) if not system_column(path)
     ]
     if odd:
-        await connection.execute(f"CREATE INDEX {name}_odd ON {table}(id) WHERE {' OR '.join(odd)}")
-    if index.unique:
-        await _create_unique(connection, collection, table, name, index)
+        statements.append(f"CREATE INDEX {name}_odd ON {table}(id) WHERE {' OR '.join(odd)}")
+    return statements
 
 
-async def _create_unique(
-    connection: Connection, collection: str, table: str, name: str, index: Index
-) -> None:
+def _unique(schema: str, number: int, place: int, index: Index) -> str:
     """The index that refuses equal values: null equals null, key order does not matter.
 
     A value too long for an index is compared by its hash, of 128 bits.
@@ -176,10 +236,15 @@ async def _create_unique(
         keys.append(f"{CONTROL}.unique_key({value_at(path)},{longest})")
         present.append(f"coalesce({value_at(path)},'null')<>'null'")
     where = f" WHERE {' OR '.join(present)}" if index.sparse else ""
+    table, name = f"{schema}.c{number}", f"c{number}_i{place}_uq"
+    return f"CREATE UNIQUE INDEX {name} ON {table}({','.join(keys)}){where}"
+
+
+async def _make_unique(
+    connection: Connection, schema: str, collection: str, number: int, place: int, index: Index
+) -> None:
     try:
-        await connection.execute(
-            f"CREATE UNIQUE INDEX {name}_uq ON {table}({','.join(keys)}){where}"
-        )
+        await connection.execute(_unique(schema, number, place, index))
     except asyncpg.UniqueViolationError as error:
         raise Duplicate(collection, tuple(path for path, _ in index.fields)) from error
 

@@ -198,8 +198,7 @@ class PostgresStore:
 
     async def define(self, *collections: Collection) -> None:
         async def change(connection: asyncpg.Connection[Any]) -> None:
-            for collection in collections:
-                await ddl.define(connection, self.schema, collection)
+            await ddl.define(connection, self.schema, collections)
 
         await self._redefine([collection.name for collection in collections], change)
 

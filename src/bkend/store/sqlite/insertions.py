@@ -29,15 +29,9 @@ class Insertion:
 
 
 def insert_rows(connection: apsw.Connection, table: str, rows: Sequence[Row]) -> None:
-    """Add the rows; ConstraintError when one is refused, some may then have been added.
-
-    Sizes are powers of two, so that a handful of prepared statements serves every number.
-    """
-    start, size = 0, _MOST_AT_ONCE
-    while start < len(rows):
-        while size > len(rows) - start:
-            size //= 2
-        values = [value for row in rows[start : start + size] for value in row]
-        places = ",".join([_PLACES] * size)
+    """Add the rows; ConstraintError when one is refused, some may then have been added."""
+    for start in range(0, len(rows), _MOST_AT_ONCE):
+        some = rows[start : start + _MOST_AT_ONCE]
+        values = [value for row in some for value in row]
+        places = ",".join([_PLACES] * len(some))
         connection.execute(f"INSERT INTO {table} VALUES{places}", values)
-        start += size

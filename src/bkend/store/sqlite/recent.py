@@ -7,18 +7,24 @@ other threads run; a document that is asked for again needs none.
 from __future__ import annotations
 
 from collections import deque
+from typing import TypeAlias
 
 _OVERHEAD = 200
 """About what an entry takes beside its bytes: the id, two slots, object headers."""
 _LARGEST = 64 * 1024
+_GENERATIONS = 4
+"""Of old documents, in all of which a document is looked for before the database is asked."""
+
+_Generation: TypeAlias = dict[str, dict[str, bytes]]
+"""Documents by collection and id that came, or were last read, about the same time."""
 
 
 class RecentBudget:
     """How much memory all stores of a database spend on recent documents together.
 
     Documents are young when they come, and again when they are read. When the budget is spent, an
-    old one goes for each that comes; when half of it is young, all grow old, and those that were
-    not young before are the first to go.
+    old one goes for each that comes; when half of it is young, all grow old, and those that have
+    been old for longest are the first to go.
     """
 
     def __init__(self, limit: int) -> None:
@@ -87,10 +93,9 @@ class RecentDocuments:
 
     def __init__(self, budget: RecentBudget) -> None:
         self._budget = budget
-        self._young: dict[str, dict[str, bytes]] = {}
-        self._old: dict[str, dict[str, bytes]] = {}
-        self._leaving: list[tuple[str, list[str]]] = []
-        """The ids of the old by collection, those that came last first."""
+        self._young: _Generation = {}
+        self._older: deque[_Generation] = deque()
+        """What grew old together stays together, the oldest first: nothing is moved."""
         self.delivered = 0
         """The number of the commit whose changes were taken note of last."""
         budget.join(self)
@@ -107,9 +112,9 @@ class RecentDocuments:
             body = held.get(id)
             if body is not None:
                 return body
-        aging = self._old.get(collection)
-        if aging is not None:
-            body = aging.pop(id, None)
+        for generation in self._older:
+            aging = generation.get(collection)
+            body = None if aging is None else aging.pop(id, None)
             if body is not None:
                 if held is None:
                     held = self._young[collection] = {}
@@ -129,7 +134,7 @@ class RecentDocuments:
 
     def forget(self, collection: str, ids: list[str] | None) -> None:
         """These documents changed; None is "any of the collection"."""
-        for generation in (self._young, self._old):
+        for generation in (self._young, *self._older):
             if ids is None:
                 self._give_back(generation, collection)
                 continue
@@ -143,29 +148,32 @@ class RecentDocuments:
 
     def clear(self) -> None:
         """Anything may have changed."""
-        for generation in (self._young, self._old):
+        for generation in (self._young, *self._older):
             for collection in list(generation):
                 self._give_back(generation, collection)
+        self._older.clear()
 
     def grow_old(self) -> None:
         """What is kept has to be read again before it counts as recent."""
-        for collection, held in self._young.items():
-            self._old.setdefault(collection, {}).update(held)
-        self._young = {}
-        self._leaving = [(name, list(reversed(held))) for name, held in self._old.items()]
+        if self._young:
+            self._older.append(self._young)
+            self._young = {}
+        if len(self._older) > _GENERATIONS:
+            self._merge_oldest()
 
     def drop_one(self) -> bool:
-        """Drop the document longest here that was not read since all grew old; whether there was
-        one."""
-        while self._leaving:
-            collection, ids = self._leaving[-1]
-            held = self._old.get(collection)
-            while ids and held:
-                body = held.pop(ids.pop(), None)
-                if body is not None:
+        """Drop a document of the oldest that were not read since they grew old; whether there
+        was one."""
+        while self._older:
+            oldest = self._older[0]
+            while oldest:
+                collection, held = next(iter(oldest.items()))
+                if held:
+                    _, body = held.popitem()
                     self._budget.give_back(1, len(body), young=False)
                     return True
-            self._leaving.pop()
+                del oldest[collection]
+            self._older.popleft()
         return False
 
     def close(self) -> None:
@@ -173,7 +181,25 @@ class RecentDocuments:
         self.clear()
         self._budget.leave(self)
 
-    def _give_back(self, generation: dict[str, dict[str, bytes]], collection: str) -> None:
+    def _merge_oldest(self) -> None:
+        """Make one generation of the two oldest, moving the fewer documents."""
+        first, second = self._older.popleft(), self._older.popleft()
+        if _size(first) < _size(second):
+            first, second = second, first
+        for collection, held in second.items():
+            into = first.setdefault(collection, {})
+            if len(into) < len(held):
+                held.update(into)
+                first[collection] = held
+            else:
+                into.update(held)
+        self._older.appendleft(first)
+
+    def _give_back(self, generation: _Generation, collection: str) -> None:
         held = generation.pop(collection, {})
         size = sum(map(len, held.values()))
         self._budget.give_back(len(held), size, young=generation is self._young)
+
+
+def _size(generation: _Generation) -> int:
+    return sum(map(len, generation.values()))

@@ -162,7 +162,8 @@ class Writer:
             self._beginning(self._connection)
             for collection, jobs in groupby(group, _inserts_into):
                 together = list(jobs)
-                if collection is None or not self._insert_together(collection, together):
+                alone = len(together) == len(group)
+                if collection is None or not self._insert_together(collection, together, alone):
                     for job in together:
                         self._run(job)
             execute("COMMIT")
@@ -171,22 +172,32 @@ class Writer:
                 execute("ROLLBACK")
             raise
 
-    def _insert_together(self, collection: str, jobs: list[Job]) -> bool:
-        """Carry out jobs that each insert one document; False when one of them is refused."""
+    def _insert_together(self, collection: str, jobs: list[Job], alone: bool) -> bool:
+        """Carry out jobs that each insert one document; False when one of them is refused.
+
+        Jobs `alone` in their transaction need no savepoint: it can be begun anew.
+        """
         if len(jobs) == 1:
             return False
         execute = self._connection.execute
-        execute("SAVEPOINT jobs")
+        if not alone:
+            execute("SAVEPOINT jobs")
         insertions = [job.insertion for job in jobs if job.insertion is not None]
         try:
             self._insert(self._connection, collection, [found.row for found in insertions])
         except Exception as error:
             if not self._is_own_fault(error):
                 raise
-            execute("ROLLBACK TO jobs")
-            execute("RELEASE jobs")
+            if alone:
+                execute("ROLLBACK")
+                execute("BEGIN IMMEDIATE")
+                self._beginning(self._connection)
+            else:
+                execute("ROLLBACK TO jobs")
+                execute("RELEASE jobs")
             return False
-        execute("RELEASE jobs")
+        if not alone:
+            execute("RELEASE jobs")
         for job, insertion in zip(jobs, insertions, strict=True):
             job.outcome = [insertion.body]
             job.changes[collection] = [insertion.row[0]]
