@@ -18,13 +18,14 @@ from bkend.http.limits import Buckets, parse_rate_limit
 from bkend.http.metrics import Metrics
 from bkend.http.transports import AsgiApp
 from bkend.images.kept import kept_image
+from bkend.logs import RecentLogs
 from bkend.records.door import TableDoor
 
 log = structlog.get_logger("bkend")
 
 
-def build_app(core: Core) -> Application:
-    """The whole HTTP face of an opened core."""
+def build_app(core: Core, logs: RecentLogs | None = None) -> Application:
+    """The whole HTTP face of an opened core. `logs` are what server admins may read again."""
     settings = core.settings
     metrics = Metrics()
     background = Background(lambda error: log.error("background task failed", error=repr(error)))
@@ -42,7 +43,7 @@ def build_app(core: Core) -> Application:
     def load_fixed() -> AsgiApp:
         from bkend.fixed import build_fixed
 
-        return build_fixed(core, metrics, me)
+        return build_fixed(core, metrics, me, logs or RecentLogs())
 
     return Application(
         gate=gate,

@@ -32,6 +32,7 @@ from bkend.files.strays import StrayUploads
 from bkend.ids import RecordIds
 from bkend.images.cache import ImageCache
 from bkend.images.service import Images
+from bkend.jobs import Jobs
 from bkend.mail import collections as mail_collections
 from bkend.mail.delivery import Delivery
 from bkend.mail.message import public_host
@@ -52,11 +53,11 @@ from bkend.manage.keys import Keys
 from bkend.manage.members import Members
 from bkend.manage.organizations import Organizations
 from bkend.manage.projects import Projects
-from bkend.manage.quotas import Quotas
 from bkend.manage.recording import RecordingStore
 from bkend.manage.relay import Relay
 from bkend.manage.rotation import SealedValues
 from bkend.manage.team import Team
+from bkend.manage.usage import Usage
 from bkend.objects import collections as object_collections
 from bkend.objects.interface import Objects
 from bkend.objects.opening import check_objects, close_objects, open_objects
@@ -69,6 +70,9 @@ from bkend.sealing import Sealer
 from bkend.secret import Rings, SecretFile
 from bkend.settings import Settings
 from bkend.store import Database, Store
+from bkend.system.accounts import ServerAccounts
+from bkend.system.organizations import ServerOrganizations
+from bkend.system.settings import ServerSettings
 from bkend.tables import models as table_models
 from bkend.tables.design import Design
 from bkend.tables.service import Tables
@@ -100,6 +104,8 @@ class Core:
 
     settings: Settings
     clock: Clock
+    started_at: int
+    """Milliseconds since 1970."""
     database: Database
     keys: Keys
     accounts: AccountNames
@@ -110,6 +116,11 @@ class Core:
     access_tokens: AccessTokens
     activities: Activities
     idempotency: Idempotency
+    usage: Usage
+    jobs: Jobs
+    server_settings: ServerSettings
+    server_accounts: ServerAccounts
+    server_organizations: ServerOrganizations
     relay: Relay
     tenants: Tenants
     hierarchy: Hierarchy
@@ -225,6 +236,7 @@ async def open_core(
             if missing:
                 await store.define(*missing)
             await relay.take(store)
+            state.calls = await usage.counter(state.id, state.project.id)
             tables = Tables(store, clock)
             mail = Mail(store, state, clock, delivery)
             delivery.attach(mail.outbox)
@@ -255,17 +267,24 @@ async def open_core(
             )
 
         control, relay = database.control, Relay(database.control)
+        usage = Usage(control, clock)
         keys, members, accounts = Keys(control, clock), Members(control), AccountNames(control)
-        quotas = Quotas(settings.max_projects, settings.max_environments, settings.max_origins)
+        live = ServerSettings(control, clock, settings)
+
+        def closed(id: str) -> None:
+            delivery.detach(id)
+            usage.close(id)
+
         environments = Environments(
             database,
             build,
             limit=settings.open_environments,
             wrap=lambda store: RecordingStore(store, clock, relay.take),
             is_busy=delivery.is_busy,
-            closed=delivery.detach,
+            closed=closed,
         )
-        records, places = EnvironmentRecords(control, clock, keys, quotas), Places(control, clock)
+        records = EnvironmentRecords(control, clock, keys, live.quotas)
+        places = Places(control, clock)
         provisioning = Provisioning(database, records, environments, objects, places, relay)
         organizations = Organizations(control, members, accounts, clock)
         server_mail = Mail(control, SERVER, clock, delivery)
@@ -279,12 +298,13 @@ async def open_core(
             sealer,
             server_mail,
             base,
-            settings.signup,
+            live.signup,
             invited.records.awaits,
         )
         yield Core(
             settings=settings,
             clock=clock,
+            started_at=clock.now_ms(),
             database=database,
             keys=keys,
             accounts=accounts,
@@ -293,8 +313,13 @@ async def open_core(
             team=Team(control, accounts, clock),
             invitations=invited,
             access_tokens=AccessTokens(control, keys, accounts, clock),
-            activities=Activities(control, clock, settings.activity_days),
-            idempotency=Idempotency(control, sealer, clock),
+            activities=Activities(control, clock, live.activity_days),
+            idempotency=Idempotency(control, sealer, secrets, clock),
+            usage=usage,
+            jobs=Jobs(clock),
+            server_settings=live,
+            server_accounts=ServerAccounts(control, clock),
+            server_organizations=ServerOrganizations(control, organizations, clock),
             relay=relay,
             tenants=Tenants.on(
                 own,
@@ -312,12 +337,10 @@ async def open_core(
                 invited.records.waiting_for,
             ),
             hierarchy=Hierarchy(database.control, keys, clock),
-            projects=Projects(control, clock, keys, quotas),
+            projects=Projects(control, clock, keys, live.quotas),
             environment_records=records,
             provisioning=provisioning,
-            purging=Purging(
-                control, records, provisioning, organizations, clock, settings.trash_days
-            ),
+            purging=Purging(control, records, provisioning, organizations, clock, live.trash_days),
             environments=environments,
             delivery=delivery,
             secrets=secrets,

@@ -185,6 +185,25 @@ class RateLimited(ApiError):
         )
 
 
+class CallLimitReached(ApiError):
+    """The environment has had as many calls on this day as its project allows (51 §3.4)."""
+
+    status, code = 429, "common/rate-limited"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "This environment has had all the calls (429) that its project allows on one day",
+            headers={"Retry-After": str(retry_after)},
+        )
+
+
+class AddressNotAllowed(ApiError):
+    """The project lists the networks that may call, and this is none of them (51 §3.4)."""
+
+    status, code = 403, "common/forbidden"
+    default_message = "This network address may not call: the project lists those that may"
+
+
 class EnvironmentNotFound(ApiError):
     """The key's environment no longer exists."""
 

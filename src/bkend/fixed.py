@@ -36,6 +36,7 @@ from bkend.http.manage.router import routes as manage_routes
 from bkend.http.metrics import Metrics
 from bkend.http.openapi import Document
 from bkend.images.api import routes as image_routes
+from bkend.logs import RecentLogs
 from bkend.users.api import router as users_router
 from bkend.users.api import withdrawal as withdrawal_router
 from bkend.users.api_settings import router as user_settings_router
@@ -69,11 +70,13 @@ async def _show_openapi(request: Request) -> Response:
     return answer(await _DOCUMENT.body())
 
 
-def build_fixed(core: Core, metrics: Metrics, me: MeDoor) -> FastAPI:
+def build_fixed(core: Core, metrics: Metrics, me: MeDoor, logs: RecentLogs) -> FastAPI:
     """The FastAPI app of an opened core."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.core = core
     app.state.me = me
+    app.state.metrics = metrics
+    app.state.logs = logs
     for router in _ROUTERS:
         # Not included, which would compile every route once more.
         app.router.routes.extend(router.routes)

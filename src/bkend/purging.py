@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from bkend.clock import Clock
@@ -27,8 +27,9 @@ class Purging:
         provisioning: Provisioning,
         organizations: Organizations,
         clock: Clock,
-        trash_days: int,
+        trash_days: Callable[[], Awaitable[int]],
     ) -> None:
+        """`trash_days` tells for how long deleted organizations are kept at this moment."""
         self._control = control
         self._records = records
         self._provisioning = provisioning
@@ -65,7 +66,7 @@ class Purging:
     async def delete_organization(self, organization: Mapping[str, Any], actor: Actor) -> None:
         """Put the organization in the trash; without a trash it is removed at once."""
         await self._organizations.delete(organization, actor)
-        if self._trash_days == 0:
+        if await self._trash_days() == 0:
             await self._remove_organization(organization["id"])
 
     async def _remove_organization(self, id: str) -> None:
@@ -88,5 +89,5 @@ class Purging:
         await self._provisioning.finish()
         for project in await every(self._control, PROJECTS, Equals(("status",), "deleted")):
             await self._remove_project(project["id"])
-        for organization in await self._organizations.overdue(self._trash_days):
+        for organization in await self._organizations.overdue(await self._trash_days()):
             await self._remove_organization(organization["id"])

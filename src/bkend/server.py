@@ -7,10 +7,8 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
 
 import structlog
 import uvloop
@@ -19,13 +17,13 @@ from granian.server.embed import Server
 
 from bkend.app import build_app
 from bkend.core import Core, open_core
-from bkend.environment import EnvironmentServices
+from bkend.environment import Environment
 from bkend.http.application import Application
 from bkend.http.scheduling import answer_at_once
-from bkend.logs import configure_logs
+from bkend.inventory import note_usage
+from bkend.logs import RecentLogs, configure_logs
 from bkend.manage.hierarchy import Bootstrap
 from bkend.settings import LoadedSettings, Settings
-from bkend.store import StoreError
 from bkend.supervisor import supervise
 
 log = structlog.get_logger("bkend")
@@ -43,10 +41,10 @@ class AddressInUse(Exception):
 def run(loaded: LoadedSettings) -> None:
     """Serve until SIGINT or SIGTERM. Raises StoreRefused or AddressInUse before serving."""
     settings = loaded.settings
-    configure_logs(settings.log, settings.log_level)
+    logs = configure_logs(settings.log, settings.log_level)
     address = _listening_address(settings)
     if settings.workers == 1:
-        uvloop.run(_serve(settings, address))
+        uvloop.run(_serve(settings, address, logs))
         return
     uvloop.run(_prepare(settings))
     supervise(settings.workers, partial(_work, settings, address))
@@ -54,8 +52,8 @@ def run(loaded: LoadedSettings) -> None:
 
 def _work(settings: Settings, address: str, parent: Connection) -> None:
     """One of several serving processes, until it is told to stop or `parent` is gone."""
-    configure_logs(settings.log, settings.log_level)
-    uvloop.run(_serve(settings, address, parent))
+    logs = configure_logs(settings.log, settings.log_level)
+    uvloop.run(_serve(settings, address, logs, parent))
 
 
 async def _prepare(settings: Settings) -> None:
@@ -72,11 +70,13 @@ async def _greet(core: Core) -> None:
     _announce(core, made, first=not known, setup_token=token)
 
 
-async def _serve(settings: Settings, address: str, parent: Connection | None = None) -> None:
+async def _serve(
+    settings: Settings, address: str, logs: RecentLogs, parent: Connection | None = None
+) -> None:
     async with open_core(settings, serving=True) as core:
         if parent is None:
             await _greet(core)
-        app = build_app(core)
+        app = build_app(core, logs)
         answer_at_once(app.begin)
         server = Server(
             app,
@@ -98,11 +98,14 @@ async def _serve(settings: Settings, address: str, parent: Connection | None = N
         log.info("serving", host=settings.host, port=settings.port)
         loading = asyncio.create_task(_load_the_rest(app))
         housekeeping = asyncio.create_task(_keep_house(core))
+        counting = asyncio.create_task(core.usage.run())
         core.delivery.start(core.environments.open_all)
         await server.serve()
         loading.cancel()
         housekeeping.cancel()
         await app.finish()
+        core.usage.stop()
+        await counting
         await core.delivery.stop()
         log.info("stopped")
 
@@ -118,38 +121,35 @@ async def _load_the_rest(app: Application) -> None:
 async def _keep_house(core: Core) -> None:
     """Soon after the start, and then now and then, remove what time has ended; a failure is logged
     and tried again later."""
+    jobs = core.jobs
 
-    async def sweep(services: EnvironmentServices) -> None:
-        await _attempt(services.auth.sweep())
-        await _attempt(services.links.sweep())
-        await _attempt(services.users.sweep())
-        await _attempt(services.files.sweep())
-        await _attempt(services.mail.outbox.sweep())
-        await _attempt(services.mail.outbox.trim())
+    async def sweep(environment: Environment) -> None:
+        services = environment.services
+        for work in (
+            services.auth.sweep(),
+            services.links.sweep(),
+            services.users.sweep(),
+            services.files.sweep(),
+            services.mail.outbox.sweep(),
+            services.mail.outbox.trim(),
+            note_usage(environment, core.usage, core.clock.now_ms()),
+        ):
+            await jobs.part("environments", work)
 
     await asyncio.sleep(_FIRST_HOUSEKEEPING_SECONDS)
     while True:
-        await _attempt(core.purging.finish())
-        await _attempt(core.environments.each(sweep))  # what nobody calls has deleted users too
-        for work in (core.tenants, core.activities, core.access_tokens, core.idempotency):
-            await _attempt(work.sweep())
-        await core.images.sweep()
-        try:
-            await core.stray_uploads.sweep()
-        except StoreError as error:
-            log.warning("housekeeping failed", reason=str(error))
-        try:
-            await core.finish_rotation()
-        except (StoreError, OSError) as error:
-            log.warning("old master secrets are kept for now", reason=str(error))
+        await jobs.run("trash", core.purging.finish())
+        # What nobody calls has deleted users too.
+        await jobs.run("environments", core.environments.each(sweep))
+        await jobs.run("accounts", core.tenants.sweep())
+        await jobs.run("activities", core.activities.sweep())
+        await jobs.run("tokens", core.access_tokens.sweep())
+        await jobs.run("idempotency", core.idempotency.sweep())
+        await jobs.run("usage", core.usage.sweep())
+        await jobs.run("images", core.images.sweep())
+        await jobs.run("uploads", core.stray_uploads.sweep())
+        await jobs.run("secrets", core.finish_rotation())
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
-
-
-async def _attempt(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except StoreError as error:
-        log.warning("housekeeping failed", reason=str(error))
 
 
 def _listening_address(settings: Settings) -> str:

@@ -10,10 +10,10 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -280,6 +280,32 @@ def load_settings(**flags: Any) -> LoadedSettings:
     if problems or settings is None:
         raise SettingsProblem("\n".join(problems))
     return LoadedSettings(settings, sources)
+
+
+def sources_of(settings: Settings) -> dict[str, str]:
+    """Where each setting comes from, as `LoadedSettings` tells it; what was given in another way
+    than by a variable or the file counts as a flag."""
+    environment, file, found = _environment(), _file(), {}
+    for name in Settings.model_fields:
+        is_given = name in settings.model_fields_set
+        source = _source(name, {}, environment, file) if is_given else "default"
+        found[name] = "flag" if is_given and source == "default" else source
+    return found
+
+
+def fault_of(name: str, value: Any) -> str | None:
+    """What is wrong with a value for a setting that is a number or one of some words, as a
+    sentence; None when nothing is."""
+    field = Settings.model_fields[name]
+    wanted: Any = field.annotation
+    if field.metadata:
+        wanted = Annotated[wanted, *field.metadata]
+    try:
+        TypeAdapter(wanted).validate_python(value, strict=True)
+    except ValidationError:
+        words = [word for word in get_args(field.annotation) if isinstance(word, str)]
+        return f"is {', '.join(words)}" if words else f"is a whole number{_RANGES.get(name, '')}"
+    return None
 
 
 def _postgresql(value: str | None, otherwise: str) -> str:

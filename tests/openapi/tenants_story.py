@@ -26,6 +26,7 @@ def tell(world: World) -> None:
     users(world)
     mail(world)
     files(world)
+    system(world)
     ends(world)
 
 
@@ -321,6 +322,22 @@ def files(world: World) -> None:
     ok("GET", FILE, headers=headers, **one)
     ok("PATCH", FILE, {"originalName": "text.txt"}, headers=headers, **one)
     ok("POST", f"{FILE}/download-url", headers=headers, **one)
+
+
+def system(world: World) -> None:
+    ok, ada, at = world.asking.ok, world.log_in("ada@people.example"), f"{M}/system"
+    for view in ("health", "info", "jobs", "logs", "usage", "settings"):
+        ok("GET", f"{at}/{view}", headers=ada)
+    ok("PUT", f"{at}/settings", {"trashDays": 3}, headers=ada)
+    ok("POST", f"{at}/mail/test", {"to": "ada@people.example"}, headers=ada)
+    accounts = ok("GET", f"{at}/accounts", headers=ada, query={"search": "carol"})["items"]
+    one = {"id": accounts[0]["id"]}
+    ok("GET", f"{at}/accounts/{{id}}", headers=ada, **one)
+    ok("PATCH", f"{at}/accounts/{{id}}", {"status": "disabled"}, headers=ada, **one)
+    ok("GET", f"{at}/organizations", headers=ada)
+    org = {"org": world.ids["org"]}
+    ok("GET", f"{at}/organizations/{{org}}", headers=ada, **org)
+    ok("PATCH", f"{at}/organizations/{{org}}", {"status": "active"}, headers=ada, **org)
 
 
 def ends(world: World) -> None:

@@ -362,6 +362,14 @@ TENANTS = [
             ("POST", "/notifications/read"),
             ("GET", "/system/outbox"),
             ("DELETE", "/system/outbox"),
+            *[
+                ("GET", f"/system/{word}")
+                for word in ("health", "info", "jobs", "logs", "usage", "settings")
+            ],
+            ("PUT", "/system/settings"),
+            ("POST", "/system/mail/test"),
+            ("GET", "/system/accounts"),
+            ("GET", "/system/organizations"),
         )
     ],
     *[
@@ -373,6 +381,10 @@ TENANTS = [
             ("GET", "/device", "code"),
             ("POST", "/device", "code"),
             ("DELETE", "/device", "code"),
+            ("GET", "/system/accounts", "id"),
+            ("PATCH", "/system/accounts", "id"),
+            ("GET", "/system/organizations", "org"),
+            ("PATCH", "/system/organizations", "org"),
         )
     ],
     _entry(
@@ -405,6 +417,15 @@ LINKS += [
     _entry("POST", "/console/login", "/console/login", "400", {}),
 ]
 TENANTS.append(_entry("POST", "/console/device", "/console/device", "303", {}))
+
+TENANTS.append(
+    _entry(
+        "POST",
+        f"{_MANAGE}/system/organizations/{{org}}/owner",
+        f"{_MANAGE}/system/organizations/x/owner",
+        "401",
+    )
+)
 
 _PROJECT = "/manage/v1/projects/{project}"
 _TABLES = f"{_PROJECT}/environments/{{env}}/tables"

@@ -22,6 +22,7 @@ from bkend.mail.collections import OUTBOX
 from bkend.manage.control import (
     ACTIVITIES,
     ENVIRONMENTS,
+    IDEMPOTENCY,
     INVITATIONS,
     KEYS,
     MEMBERS,
@@ -67,6 +68,7 @@ ACCOUNT = {
 _EMPTIED = (
     *(TENANT_ACCOUNTS, TENANT_SESSIONS, TENANT_LINKS, DEVICE_CODES, LOGIN_EVENTS, BUCKETS),
     *(OUTBOX, ACTIVITIES, INVITATIONS, MEMBERS, KEYS, ENVIRONMENTS, PROJECTS, ORGANIZATIONS),
+    IDEMPOTENCY,
 )
 
 
@@ -179,7 +181,10 @@ class Server:
         async def asked(email: str, token: str | None) -> bool:
             return email in invited and token in (None, "inv")
 
-        object.__setattr__(self.core.tenants.parts, "signup_mode", mode)
+        async def signup_mode() -> str:
+            return mode
+
+        object.__setattr__(self.core.tenants.parts, "signup_mode", signup_mode)
         object.__setattr__(self.core.tenants.parts, "invited", asked)
 
     @property

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from bkend.manage.control import ACTIVITIES, KEYS, MEMBERS
+from bkend.manage.control import ACTIVITIES, KEYS, MEMBERS, ORGANIZATIONS
 from bkend.manage.members import new_member
+from bkend.store import Delete, Update
 from bkend.tenants.collections import TENANT_ACCOUNTS, TENANT_LINKS, TENANT_SESSIONS
 from tests.tenants.conftest import ACCOUNT, EMAIL, PASSWORD, Server
 
@@ -239,6 +240,43 @@ async def test_an_owner_stays(server: Server) -> None:
     found = await browser.refused("DELETE", "/account", body)
     assert found == (409, "account/owns-organizations")
     await browser.ok("GET", "/session")
+
+
+async def test_what_is_in_the_trash_keeps_nobody(server: Server) -> None:
+    await server.add("root@example.com", isServerAdmin=True)
+    await server.add(EMAIL, "owner")
+    browser, root = await server.signed_in(), await server.signed_in("root@example.com")
+    body = {"confirm": EMAIL, "password": PASSWORD}
+    await browser.ok("DELETE", "/organizations/default", {"confirm": "Default"})
+    second = await browser.ok("POST", "/organizations", {"name": "Second"}, 201)
+    found = await browser.refused("DELETE", "/account", body)
+    assert found == (409, "account/owns-organizations")
+    await browser.ok("DELETE", f"/organizations/{second['id']}", {"confirm": "Second"})
+    await browser.ok("DELETE", "/account", body)
+    path = "/system/organizations/default"
+    shown = await root.ok("PATCH", path, {"status": "active"})
+    assert shown["ownerId"] is None
+    await root.ok("POST", f"{path}/owner")
+
+
+async def test_what_comes_out_of_the_trash_meanwhile_keeps_its_owner(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.add(EMAIL, "owner")
+    browser, store = await server.signed_in(), server.core.database.control
+    await browser.ok("DELETE", "/organizations/default", {"confirm": "Default"})
+    restored = Update(ORGANIZATIONS, server.organization, set={"status": "active"})
+    commit = store.commit
+
+    async def restoring(operations: Any) -> Any:
+        if any(isinstance(one, Delete) for one in operations):
+            await commit([restored])
+        return await commit(operations)
+
+    monkeypatch.setattr(store, "commit", restoring)
+    body = {"confirm": EMAIL, "password": PASSWORD}
+    found = await browser.refused("DELETE", "/account", body)
+    assert found == (409, "account/owns-organizations")
 
 
 async def test_the_last_server_admin_stays(server: Server) -> None:

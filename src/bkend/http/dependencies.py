@@ -15,6 +15,8 @@ from bkend.auth.service import AuthService
 from bkend.auth.sessions import Client
 from bkend.environment import EnvironmentServices
 from bkend.errors import (
+    AddressNotAllowed,
+    CallLimitReached,
     EnvironmentNotActive,
     EnvironmentNotFound,
     InvalidToken,
@@ -64,7 +66,9 @@ KEYED = refusals(
     TokenExpired,
     EnvironmentNotActive,
     EnvironmentNotFound,
+    AddressNotAllowed,
     RateLimited,
+    CallLimitReached,
 )
 """For `responses=` of a router below `/v1`: what the gate refuses with before it (20 §1.3)."""
 WITH_KEY: Security = ({"apiKey": []},)

@@ -12,7 +12,9 @@ from bkend.caller import Caller
 from bkend.clock import Clock
 from bkend.environment import Environment, EnvironmentServices
 from bkend.errors import (
+    AddressNotAllowed,
     ApiError,
+    CallLimitReached,
     EnvironmentNotActive,
     EnvironmentNotFound,
     InvalidToken,
@@ -27,6 +29,8 @@ from bkend.http.exchange import Exchange
 from bkend.http.limits import Buckets
 from bkend.manage.environments import Environments
 from bkend.manage.keys import Key, Keys
+from bkend.manage.limits import Limits
+from bkend.manage.usage import seconds_to_midnight
 
 
 class Gate:
@@ -89,8 +93,20 @@ class Gate:
         self._take(exchange, "", exchange.address)
 
     def take_token(self, exchange: Exchange, key: Key) -> None:
-        """Count the request against its rate limit; raises RateLimited (00 §5)."""
+        """Count the request against its rate limit (00 §5) and as a call of its environment, which
+        may have limits of its own (51 §3.4).
+
+        Raises AddressNotAllowed, RateLimited, CallLimitReached.
+        """
+        environment = exchange.environment
+        limits = None if environment is None else environment.state.project.limits
+        if limits is not None:
+            _check_address(exchange, limits)
         self._take(exchange, key.id, "" if key.is_secret else exchange.address)
+        if environment is not None:
+            if limits is not None:
+                _check_calls(environment, limits, self._clock)
+            environment.state.calls.pending += 1
 
     def _take(self, exchange: Exchange, key_id: str, address: str) -> None:
         if self._buckets is None:
@@ -100,6 +116,36 @@ class Gate:
         if left < 0:
             raise RateLimited(-left, limit)
         exchange.rate = (limit, left)
+
+
+def enter(exchange: Exchange, environment: Environment | None, clock: Clock) -> Environment:
+    """The environment of a call that came without a key, checked once it is known as that of a
+    key is.
+
+    Raises EnvironmentNotFound, EnvironmentNotActive, AddressNotAllowed, CallLimitReached.
+    """
+    check_environment(environment)
+    assert environment is not None
+    exchange.environment = environment
+    limits = environment.state.project.limits
+    if limits is not None:
+        _check_address(exchange, limits)
+        _check_calls(environment, limits, clock)
+    environment.state.calls.pending += 1
+    return environment
+
+
+def _check_address(exchange: Exchange, limits: Limits) -> None:
+    if not limits.admits(exchange.address):
+        raise AddressNotAllowed
+
+
+def _check_calls(environment: Environment, limits: Limits, clock: Clock) -> None:
+    if limits.calls_a_day is None:
+        return
+    now = clock.now_ms()
+    if not environment.state.calls.is_below(limits.calls_a_day, now):
+        raise CallLimitReached(seconds_to_midnight(now))
 
 
 def check_environment(environment: Environment | None) -> None:

@@ -10,10 +10,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bkend.core import Core
-from bkend.errors import NotFound, Unavailable
+from bkend.errors import NotFound, Unauthorized, Unavailable
 from bkend.http.application import ALIVE, ALIVE_PATH
 from bkend.http.exchange import Exchange
 from bkend.http.metrics import Metrics
+from bkend.manage.rights import admit_token
 from bkend.store import StoreUnavailable
 
 _READY_SECONDS = 1.0
@@ -55,10 +56,9 @@ def health_routes(core: Core, metrics: Metrics) -> list[BaseRoute]:
 
 
 async def _holds_management_token(core: Core, exchange: Exchange) -> bool:
-    token = exchange.bearer
-    if token is None or not token.startswith("bt_"):
+    try:
+        tenant = await admit_token(core.keys, core.members, core.clock, exchange.bearer)
+        await core.tenants.require_active(tenant.account_id)
+    except Unauthorized:
         return False
-    key = await core.keys.find(token)
-    if key is None or key.type != "bearer" or key.revoked:
-        return False
-    return key.expires_at is None or key.expires_at > core.clock.now_ms()
+    return True

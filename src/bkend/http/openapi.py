@@ -81,9 +81,9 @@ class Route(APIRoute):
 
     malformed: ClassVar[type[ApiError]] = InvalidParameters
     """What a malformed parameter or body is refused with."""
-    on_post: ClassVar[tuple[type[ApiError], ...]] = ()
+    on_post: tuple[type[ApiError], ...] = ()
     """What the class of routes itself refuses a POST with."""
-    post_parameters: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    post_parameters: tuple[Mapping[str, Any], ...] = ()
     """What it reads of a POST."""
 
     def __init__(

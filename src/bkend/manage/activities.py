@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +76,11 @@ class ActivityQuery:
 class Activities:
     """The activities of the server."""
 
-    def __init__(self, store: Store, clock: Clock, days: int) -> None:
+    def __init__(self, store: Store, clock: Clock, kept_days: Callable[[], Awaitable[int]]) -> None:
+        """`kept_days` tells for how long entries are kept at this moment."""
         self._store = store
         self._clock = clock
-        self._days = days
+        self._kept_days = kept_days
 
     async def page(self, query: ActivityQuery) -> tuple[list[dict[str, Any]], int]:
         """Newest first, and how many there are."""
@@ -105,7 +106,7 @@ class Activities:
 
     async def sweep(self) -> None:
         """Forget what is older than it is kept."""
-        oldest = format_time(self._clock.now_ms() - self._days * _DAY_MS)
+        oldest = format_time(self._clock.now_ms() - await self._kept_days() * _DAY_MS)
         await self._store.commit([DeleteWhere(ACTIVITIES, Compare(("createdAt",), "lt", oldest))])
 
 

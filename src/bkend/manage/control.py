@@ -17,7 +17,12 @@ ACTIVITIES = "activities"
 """Who changed what (51 §3.11); environments keep theirs under this name until they are here."""
 INVITATIONS = "organization_invitations"
 IDEMPOTENCY = "idempotency"
-"""Answers that a repeated POST gets again (51 §6); the id is a digest of tenant, route, key."""
+"""Answers that a repeated POST gets again (51 §6); the id is a digest of caller, route, key."""
+USAGE = "usage"
+"""How much each environment was used on a day: `environmentId, projectId, day, apiCalls,
+activeUsers, storageBytes`; the id is environment and day."""
+SERVER_SETTINGS = "server_settings"
+"""What server admins have set while the server ran, in one document."""
 FILE_KEYS = "file_keys"
 """Keys of files that do not begin with their project and environment, as imported ones (30 §3)."""
 
@@ -58,6 +63,15 @@ COLLECTIONS = (
         ),
     ),
     Collection(IDEMPOTENCY),
+    Collection(
+        USAGE,
+        (
+            Index("environment", (("environmentId", 1), ("day", -1))),
+            Index("project", (("projectId", 1), ("day", -1))),
+            Index("day", (("day", 1),)),
+        ),
+    ),
+    Collection(SERVER_SETTINGS),
     Collection(
         MEMBERS,
         (

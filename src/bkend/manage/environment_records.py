@@ -16,7 +16,7 @@ from bkend.manage.documents import ENVIRONMENT_NAME, ENVIRONMENT_TYPES, Checks, 
 from bkend.manage.errors import EnvironmentExists, EnvironmentLimitReached, LastEnvironment
 from bkend.manage.keys import Keys
 from bkend.manage.listing import Listing, every, first_of, page_of
-from bkend.manage.quotas import Quotas
+from bkend.manage.quotas import InForce
 from bkend.store import (
     Check,
     Condition,
@@ -63,13 +63,11 @@ def shape(document: Mapping[str, Any]) -> dict[str, Any]:
 class EnvironmentRecords:
     """The environments of all projects."""
 
-    def __init__(
-        self, store: Store, clock: Clock, keys: Keys, quotas: Quotas | None = None
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, keys: Keys, quotas: InForce) -> None:
         self._store = store
         self._clock = clock
         self._keys = keys
-        self._quotas = quotas or Quotas()
+        self._quotas = quotas
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -167,8 +165,9 @@ class EnvironmentRecords:
                 {"type": "publishable", "maskedKey": key.operation.fields["maskedKey"]},
             ),
         ]
-        if self._quotas.environments is not None:
-            operations.insert(0, Check(ENVIRONMENTS, of_it, at_most=self._quotas.environments - 1))
+        most = (await self._quotas()).environments
+        if most is not None:
+            operations.insert(0, Check(ENVIRONMENTS, of_it, at_most=most - 1))
         try:
             results = await self._store.commit(operations)
         except Duplicate:
@@ -177,7 +176,7 @@ class EnvironmentRecords:
             if conflict.collection == PROJECTS:
                 raise NotFound from None
             raise EnvironmentLimitReached(
-                f"This server allows {self._quotas.environments} environments in a project"
+                f"This server allows {most} environments in a project"
             ) from None
         made, stored = (orjson.loads(body) for body in results[-4:-2] if isinstance(body, bytes))
         author_name = actor.name if actor.type == "tenant" else None

@@ -6,13 +6,15 @@ import asyncio
 import weakref
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import orjson
 
 from bkend.manage.control import ENVIRONMENTS, ORGANIZATIONS, PROJECTS
+from bkend.manage.limits import Limits, limits_of
+from bkend.manage.usage import CallCounter
 from bkend.store import Database, Find, Store, StoreError
 
 Visibility: TypeAlias = Literal["public", "private", "protected", "shared"]
@@ -25,7 +27,7 @@ async def _never(id: str) -> bool:
     return False
 
 
-async def _nothing(services: object) -> None:
+async def _nothing(environment: object) -> None:
     pass
 
 
@@ -43,6 +45,8 @@ class ProjectState:
     guest_public_read: bool = False
     max_upload_bytes: int | None = None
     """Of one PUT; None is the server's default."""
+    limits: Limits | None = None
+    """None when everybody may call, as often as they like."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,8 @@ class EnvironmentState:
     name: str
     active: bool
     project: ProjectState
+    calls: CallCounter = field(default_factory=CallCounter)
+    """The calls of its apps; shared by all that was ever opened of it in this process."""
 
     def follow(self, newer: EnvironmentState) -> None:
         """Take over what a later reading found."""
@@ -130,7 +136,7 @@ class Environments(Generic[Services]):
         """The services of every environment that is open."""
         return [held.services for held in self._built.values()]
 
-    async def each(self, work: Callable[[Services], Awaitable[None]]) -> None:
+    async def each(self, work: Callable[[OpenEnvironment[Services]], Awaitable[None]]) -> None:
         """Do the work in every environment that there is, also in those that nobody calls: they
         are opened for it, one after the other, with pauses for those who wait for an answer.
 
@@ -149,7 +155,7 @@ class Environments(Generic[Services]):
                     problem = error
                     continue
                 if found is not None:
-                    await work(found.services)
+                    await work(found)
                 if not was_open:
                     await asyncio.sleep(_PAUSE_SECONDS)
             everything = replace(everything, offset=everything.offset + _PAGE)
@@ -272,4 +278,5 @@ def _project(document: dict[str, Any]) -> ProjectState:
         default_visibility=settings.get("storage.defaultVisibility", "private"),
         guest_public_read=settings.get("storage.guestPublicRead", False),
         max_upload_bytes=settings.get("storage.maxUploadBytes"),
+        limits=limits_of(settings),
     )

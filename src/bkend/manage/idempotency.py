@@ -1,12 +1,15 @@
 """Answers to a POST with an `Idempotency-Key`, kept for a day (51 §6).
 
 The first request takes the key before it is worked on, so that of two at the same moment one runs;
-its answer is kept sealed, because it may show a secret for the only time.
+its answer is kept sealed, because it may show a secret for the only time. A body may hold a
+password: what is kept of it is a digest under a key that is not in the database, so that nobody who
+reads the database can try passwords against it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 
 import orjson
@@ -16,6 +19,7 @@ from bkend.ids import uuid4
 from bkend.manage.control import IDEMPOTENCY
 from bkend.manage.errors import IdempotencyMismatch, StillRunning
 from bkend.sealing import Sealer, Unsealable
+from bkend.secret import Rings
 from bkend.store import (
     Compare,
     Conflict,
@@ -55,20 +59,27 @@ class Taken:
 class Idempotency:
     """The keys of the whole server."""
 
-    def __init__(self, store: Store, sealer: Sealer, clock: Clock) -> None:
+    def __init__(self, store: Store, sealer: Sealer, secrets: Rings, clock: Clock) -> None:
         self._store = store
         self._sealer = sealer
+        self._secrets = secrets
         self._clock = clock
 
-    async def take(self, tenant: str, route: str, key: str, body: bytes) -> Kept | Taken:
+    async def take_by_body(self, address: str, route: str, key: str, body: bytes) -> Kept | Taken:
+        """As `take`, for a caller who has not said who they are: the one who sends the very same
+        body from the same network address. With another body it is another request."""
+        return await self.take(f"{address}|{self._digests(body)[0]}", route, key, body)
+
+    async def take(self, caller: str, route: str, key: str, body: bytes) -> Kept | Taken:
         """The answer of before, or the right to make one.
 
         Raises IdempotencyMismatch for another body, StillRunning while the first one is worked on.
         """
-        id = _digest(tenant, route, key)
+        id = _digest(caller, route, key)
+        digests = self._digests(id.encode() + body)
         now, run = self._clock.now_ms(), uuid4()
         fields = {
-            "digest": hashlib.sha256(id.encode() + body).hexdigest(),
+            "digest": digests[0],
             "run": run,
             "status": None,
             "answer": None,
@@ -85,7 +96,7 @@ class Idempotency:
         held = orjson.loads(stored)
         age = now - parse_time(held["updatedAt"])
         if age < KEPT_MS:
-            if held["digest"] != fields["digest"]:
+            if held["digest"] not in digests:
                 raise IdempotencyMismatch
             if held["status"] is not None:
                 try:
@@ -131,6 +142,11 @@ class Idempotency:
             )
         except (Conflict, Missing):
             pass
+
+    def _digests(self, text: bytes) -> list[str]:
+        """Under the master secret in force, then under those before it."""
+        keys = [secret.key("idempotency") for secret in self._secrets.ring().all]
+        return [hmac.new(key, text, hashlib.sha256).hexdigest() for key in keys]
 
     async def sweep(self) -> None:
         """Forget what is older than a day."""

@@ -20,6 +20,7 @@ from bkend.manage.errors import (
     InvitationForSomebodyElse,
     InvitationPending,
     OrganizationInvitationExpired,
+    OrganizationSuspended,
     RoleNotAllowed,
 )
 from bkend.manage.invitation_records import InvitationRecords, digest_of, purpose
@@ -34,7 +35,6 @@ from bkend.store import (
     Equals,
     Insert,
     Missing,
-    Not,
     Operation,
     Store,
     Update,
@@ -185,13 +185,16 @@ class Invitations:
     async def accept(self, token: str, actor: Actor) -> dict[str, Any]:
         """Make the actor's account a member: one commit. The organization and the role.
 
-        Raises NotFound, InvitationForSomebodyElse, OrganizationInvitationExpired, AlreadyMember.
+        Raises NotFound, InvitationForSomebodyElse, OrganizationInvitationExpired,
+        OrganizationSuspended, AlreadyMember.
         """
         document, organization = await self._for(token, actor)
+        if organization["status"] == "suspended":
+            raise OrganizationSuspended
         inviter, now = document["invitedBy"] or None, self._clock.now_ms()
-        is_there = all_of(Equals(("id",), organization["id"]), Not(Equals(("status",), "deleted")))
+        is_active = all_of(Equals(("id",), organization["id"]), Equals(("status",), "active"))
         joined: list[Operation] = [
-            Check(ORGANIZATIONS, is_there, at_least=1),
+            Check(ORGANIZATIONS, is_active, at_least=1),
             new_member(
                 organization["id"], actor.account_id, document["role"], now, invited_by=inviter
             ),

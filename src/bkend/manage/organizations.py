@@ -211,7 +211,7 @@ class Organizations:
         checks = Checks()
         wanted = checks.choice("status", status, ("active", "suspended"))
         checks.done()
-        fields = {"status": wanted, "deletedAt": None}
+        fields = {"status": wanted} | ({"deletedAt": None} if "deletedAt" in document else {})
         return await self._change(document, fields, "organization_updated", actor)
 
     async def _change(

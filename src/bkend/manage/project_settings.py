@@ -10,10 +10,13 @@ from typing import Any
 from bkend.auth.emails import normalise_email
 from bkend.auth.errors import InvalidEmail
 from bkend.errors import Detail
+from bkend.manage.limits import canonical_network
 
 ENVELOPES = ("bare", "wrapped", "both")
 VISIBILITIES = ("public", "private", "protected", "shared")
 MOST_ORIGINS = 20
+_MOST_NETWORKS = 100
+_MOST_CALLS = 10**12
 _LARGEST_UPLOAD = 5 * 1024**3
 _HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 _ORIGIN = re.compile(
@@ -78,6 +81,33 @@ def _origins(value: Any, problems: list[Detail]) -> Any:
     return list(dict.fromkeys(origins))
 
 
+def _networks(value: Any, problems: list[Detail]) -> Any:
+    place = "settings.ipWhitelist"
+    if not _is_texts(value):
+        problems.append(_detail(place, "type", "ipWhitelist is a list of texts"))
+        return value
+    if len(value) > _MOST_NETWORKS:
+        message = f"ipWhitelist lists at most {_MOST_NETWORKS} networks"
+        problems.append(_detail(place, "maxItems", message))
+        return value
+    networks = []
+    for given in value:
+        network = canonical_network(given)
+        if network is None:
+            message = f"{given[:64]!r} is no address or network, such as 203.0.113.0/24"
+            problems.append(_detail(place, "cidr", message))
+        networks.append(network)
+    return list(dict.fromkeys(networks))
+
+
+def _call_limit(value: Any, problems: list[Detail]) -> Any:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not (is_whole and 1 <= value <= _MOST_CALLS):
+        message = "apiCallLimit is a whole number of calls a day from 1 on, or null for any number"
+        problems.append(_detail("settings.apiCallLimit", "range", message))
+    return value
+
+
 def _roles(value: Any, problems: list[Detail]) -> Any:
     good = _is_texts(value) and all(
         _ROLE.match(role) and role not in _BUILT_IN_ROLES for role in value
@@ -140,8 +170,8 @@ _SETTINGS: dict[str, Callable[[Any, list[Detail]], Any]] = {
     "allowedOrigins": _origins,
     "customRoles": _roles,
     "notificationEmail": _address,
-    "ipWhitelist": _reserved("ipWhitelist"),
-    "apiCallLimit": _reserved("apiCallLimit"),
+    "ipWhitelist": _networks,
+    "apiCallLimit": _call_limit,
     "webhookUrl": _reserved("webhookUrl"),
     "storage.defaultVisibility": _visibility,
     "storage.guestPublicRead": _guest_read,

@@ -29,7 +29,7 @@ from bkend.manage.errors import (
 from bkend.manage.keys import Keys
 from bkend.manage.listing import Listing, page_of
 from bkend.manage.project_settings import canonical_origin, checked_settings
-from bkend.manage.quotas import Quotas
+from bkend.manage.quotas import InForce, Quotas
 from bkend.manage.rights import Tenant
 from bkend.store import (
     Check,
@@ -71,13 +71,11 @@ _SORTS = ("name", "slug", "createdAt", "updatedAt", "status", "primaryRegion")
 class Projects:
     """Finds, lists, makes and changes projects."""
 
-    def __init__(
-        self, store: Store, clock: Clock, keys: Keys, quotas: Quotas | None = None
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, keys: Keys, quotas: InForce) -> None:
         self._store = store
         self._clock = clock
         self._keys = keys
-        self._quotas = quotas or Quotas()
+        self._quotas = quotas
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -217,16 +215,17 @@ class Projects:
                 {"type": "publishable", "maskedKey": key.operation.fields["maskedKey"]},
             ),
         ]
-        if self._quotas.projects is not None:
+        most = (await self._quotas()).projects
+        if most is not None:
             theirs = all_of(Equals(("organizationId",), organization_id), IS_THERE)
-            made.insert(0, Check(PROJECTS, theirs, at_most=self._quotas.projects - 1))
+            made.insert(0, Check(PROJECTS, theirs, at_most=most - 1))
         try:
             results = await self._store.commit(made)
         except Duplicate:
             raise ProjectSlugTaken(f"there is a project {fields['slug']!r} already") from None
         except Conflict:
             raise ProjectLimitReached(
-                f"This server allows {self._quotas.projects} projects in an organization"
+                f"This server allows {most} projects in an organization"
             ) from None
         found = [orjson.loads(body) for body in results if isinstance(body, bytes)]
         author_name = actor.name if actor.type == "tenant" else None
@@ -259,7 +258,7 @@ class Projects:
             checks.note("settings", "type", "settings is an object")
             settings = {}
         problems: list[Detail] = checks.details
-        checked = checked_settings(settings, problems, self._quotas.origins)
+        checked = checked_settings(settings, problems, (await self._quotas()).origins)
         if problems:
             raise InvalidParameters(problems[0]["message"], details=problems)
         return await self._write(project["id"], fields, lambda held: {**held, **checked}, actor)
@@ -271,7 +270,7 @@ class Projects:
         if not isinstance(origins, list):
             raise InvalidOrigin("allowedOrigins is a list of origins")
         wanted = list(dict.fromkeys(_origin(one) for one in origins))
-        self._require_room(wanted)
+        _require_room(wanted, await self._quotas())
         return await self._write(
             project["id"], {}, lambda held: {**held, "allowedOrigins": wanted}, actor
         )
@@ -281,11 +280,11 @@ class Projects:
     ) -> dict[str, Any]:
         """Allow one more origin; one that is there stays. Raises InvalidOrigin,
         OriginLimitReached."""
-        wanted = _origin(origin)
+        wanted, quotas = _origin(origin), await self._quotas()
 
         def added(held: dict[str, Any]) -> dict[str, Any]:
             origins = list(dict.fromkeys([*(held.get("allowedOrigins") or ()), wanted]))
-            self._require_room(origins)
+            _require_room(origins, quotas)
             return {**held, "allowedOrigins": origins}
 
         return await self._write(project["id"], {}, added, actor)
@@ -303,10 +302,6 @@ class Projects:
             return {**held, "allowedOrigins": [one for one in origins if one != wanted]}
 
         return await self._write(project["id"], {}, removed, actor)
-
-    def _require_room(self, origins: list[str]) -> None:
-        if len(origins) > self._quotas.origins:
-            raise OriginLimitReached(f"A project lists at most {self._quotas.origins} origins")
 
     async def _write(
         self, id: str, fields: dict[str, Any], settings: Any, actor: Actor
@@ -343,6 +338,11 @@ class Projects:
             found: dict[str, Any] = orjson.loads(stored)
             return found
         raise NotFound
+
+
+def _require_room(origins: list[str], quotas: Quotas) -> None:
+    if len(origins) > quotas.origins:
+        raise OriginLimitReached(f"A project lists at most {quotas.origins} origins")
 
 
 def _origin(text: Any) -> str:

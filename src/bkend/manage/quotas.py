@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from bkend.manage.project_settings import MOST_ORIGINS
 
@@ -17,3 +19,7 @@ class Quotas:
     """Of a project."""
     origins: int = MOST_ORIGINS
     """In the list of a project."""
+
+
+InForce: TypeAlias = Callable[[], Awaitable[Quotas]]
+"""Tells the limits at this moment: they may be changed while the server runs."""

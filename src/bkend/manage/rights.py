@@ -57,6 +57,8 @@ Right: TypeAlias = Literal[
     "backup:create",
     "backup:restore",
     "dashboard:read",
+    "system:read",
+    "system:update",
 ]
 """What a role includes and a scope names: the scopes of 40 §5 and 51 §7, and our own."""
 
@@ -190,6 +192,17 @@ class Tenant:
         """Raises TokenScopeInsufficient unless the token's scopes, if any, include the right."""
         scopes = self.key.scopes if self.key is not None else frozenset()
         if scopes and not any(_covers(scope, right) for scope in scopes):
+            raise TokenScopeInsufficient(right)
+
+    def require_named_scope(self, right: Right) -> None:
+        """For what reaches beyond an organization: raises TokenScopeInsufficient for a token unless
+        a scope names this part of the rights itself. None, and `*`, are not enough, nor is a token
+        of some projects only."""
+        if self.key is None:
+            return
+        part, _, operation = right.rpartition(":")
+        named = {f"{part}:*", f"{part}:{operation}"}
+        if self.key.project_ids is not None or not named & self.key.scopes:
             raise TokenScopeInsufficient(right)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from bkend.auth.buckets import Attempt
 from bkend.auth.errors import InvalidPassword
 from bkend.auth.sessions import Client
-from bkend.manage.control import MEMBERS
+from bkend.manage.control import MEMBERS, ORGANIZATIONS
+from bkend.manage.listing import every
 from bkend.store import (
     Check,
     Conflict,
@@ -18,6 +19,7 @@ from bkend.store import (
     Equals,
     Missing,
     Not,
+    OneOf,
     Operation,
     Update,
     all_of,
@@ -102,14 +104,15 @@ class OwnAccount:
     async def delete(self, account: dict[str, Any], password: str | None, client: Client) -> None:
         """Delete the account with its sessions, links, memberships; its tokens are revoked.
 
+        An organization that they own and that is in the trash keeps no Owner.
+
         Raises TooManyAttempts, InvalidPassword, OwnsOrganizations, LastServerAdmin.
         """
         parts, id = self._parts, account["id"]
         async with self._counted(account, client.ip_address):
             await self._require_password(account, password)
             mine = Equals(("accountId",), id)
-            owned = all_of(mine, Equals(("role",), "owner"))
-            operations: list[Operation] = [Check(MEMBERS, owned, at_most=0)]
+            operations = await self._owning_nothing(id)
             if account["isServerAdmin"]:
                 others = all_of(
                     Equals(("isServerAdmin",), True),
@@ -128,10 +131,22 @@ class OwnAccount:
             try:
                 await parts.store.commit(operations)
             except Conflict as conflict:
-                is_owner = conflict.collection == MEMBERS
+                is_owner = conflict.collection in (MEMBERS, ORGANIZATIONS)
                 raise (OwnsOrganizations if is_owner else LastServerAdmin) from None
             except Missing:
                 pass  # deleted at this moment from elsewhere
+
+    async def _owning_nothing(self, id: str) -> list[Operation]:
+        """That the account is Owner of nothing but what is in the trash, and stays there."""
+        owner = all_of(Equals(("accountId",), id), Equals(("role",), "owner"))
+        owned = await every(self._parts.store, MEMBERS, owner)
+        ids = OneOf(("id",), tuple(one["organizationId"] for one in owned))
+        deleted = Equals(("status",), "deleted")
+        trash = await every(self._parts.store, ORGANIZATIONS, all_of(ids, deleted))
+        trashed = tuple(one["id"] for one in trash)
+        others = all_of(owner, Not(OneOf(("organizationId",), trashed)))
+        restored = all_of(OneOf(("id",), trashed), Not(deleted))
+        return [Check(MEMBERS, others, at_most=0), Check(ORGANIZATIONS, restored, at_most=0)]
 
     def _counted(
         self, account: dict[str, Any], address: str | None

@@ -20,6 +20,8 @@ from bkend.tenants.mfa import Mfa
 from bkend.tenants.sessions import Sessions
 
 SignupMode: TypeAlias = Literal["closed", "invite", "open"]
+SignupInForce: TypeAlias = Callable[[], Awaitable[SignupMode]]
+"""Tells who may sign up at this moment: it may be changed while the server runs."""
 Invited: TypeAlias = Callable[[str, str | None], Awaitable[bool]]
 """Whether an organization waits for somebody: asked with the normalised address and, where there
 is one, the invitation's token, which must then be theirs."""
@@ -48,7 +50,7 @@ class Parts:
     links: Links
     mfa: Mfa
     events: LoginEvents
-    signup_mode: SignupMode
+    signup_mode: SignupInForce
     invited: Invited
 
     @classmethod
@@ -60,7 +62,7 @@ class Parts:
         sealer: Sealer,
         mail: Mail,
         base: str,
-        signup_mode: SignupMode,
+        signup_mode: SignupInForce,
         invited: Invited = nobody_invited,
     ) -> Parts:
         """The parts on the control store; `base` is this server's address, for links in mails."""

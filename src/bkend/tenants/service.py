@@ -10,6 +10,7 @@ from bkend.auth.errors import EmailNotVerified
 from bkend.auth.social.asking import Asking
 from bkend.auth.social.states import States
 from bkend.clock import Clock
+from bkend.errors import Unauthorized
 from bkend.mail.service import Mail
 from bkend.manage.keys import Keys
 from bkend.manage.members import Members
@@ -100,6 +101,12 @@ class Tenants:
         if session is None or account is None or account["status"] != "active":
             return None
         return SignedIn(account, session)
+
+    async def require_active(self, account_id: str) -> None:
+        """Raises Unauthorized for the token of an account that was disabled; `""` is none's."""
+        account = await self.accounts.get(account_id) if account_id else None
+        if account is not None and account["status"] != "active":
+            raise Unauthorized("The account that made the management token is disabled")
 
     async def require_verified(self, account_id: str) -> None:
         """Raises EmailNotVerified for an account whose mailbox nobody has shown to be theirs, on a

@@ -179,7 +179,7 @@ class SigningIn:
         return await self._parts.sessions.open(account["id"], client, [*operations, seen, success])
 
     async def _may_join(self, address: str) -> bool:
-        is_open = self._parts.signup_mode == "open"
+        is_open = await self._parts.signup_mode() == "open"
         return is_open or await self._parts.invited(address, None)
 
     async def _join(self, shown: Shown, client: Client) -> Session:

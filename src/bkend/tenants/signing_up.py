@@ -52,6 +52,6 @@ class SigningUp:
         return session
 
     async def _may(self, address: str, invitation: str | None) -> bool:
-        if self._parts.signup_mode == "open":
+        if await self._parts.signup_mode() == "open":
             return True
         return invitation is not None and await self._parts.invited(address, invitation)

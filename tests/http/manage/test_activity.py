@@ -20,8 +20,11 @@ from tests.http.manage.company import Company
 
 ENV = "/projects/app/environments/dev"
 ORG = "/organizations/default"
-_OTHERS = ("/setup", "/session", "/account", "/device", "/notifications", "/system")
-"""Of accounts, not of organizations."""
+_OTHERS = (
+    *("/setup", "/session", "/account", "/device", "/notifications"),
+    *("/system/accounts", "/system/mail", "/system/outbox", "/system/settings"),
+)
+"""Of accounts and the server, not of organizations."""
 
 FORM_TYPE = "multipart/form-data; boundary=xyz"
 FORM = (
@@ -112,6 +115,8 @@ STEPS: list[Step] = [
     ("POST", "/organizations/{org}/transfer", f"{ORG}/transfer", {"accountId": "{admin}", "confirm": "transfer"}, "organization_ownership_transferred"),
     ("POST", "/organizations/{org}/leave", f"{ORG}/leave", {"confirm": "leave"}, "member_left"),
     ("DELETE", "/organizations/{org}", ORG, {"confirm": "First"}, "organization_deleted"),
+    ("PATCH", "/system/organizations/{org}", f"/system{ORG}", {"status": "active"}, "organization_updated"),
+    ("POST", "/system/organizations/{org}/owner", f"/system{ORG}/owner", None, "organization_ownership_transferred"),
 ]  # fmt: skip
 
 
@@ -149,6 +154,11 @@ async def test_every_change_is_reported(firm: Company) -> None:
             before = await newest(firm)
         if (method, route) == ("DELETE", "/organizations/{org}"):
             caller = firm.people["admin"]  # the Owner by now
+        if route.startswith("/system"):
+            caller = firm.people.get("root") or await firm.person("root", isServerAdmin=True)
+        if route.endswith("/owner"):
+            of_owner = Equals(("role",), "owner")
+            await firm.opened.core.database.control.commit([DeleteWhere("members", of_owner)])
         answer = await send(caller, method, path, body, kept)
         assert answer.status < 300, (method, path, answer.body)
         found = answer.json()

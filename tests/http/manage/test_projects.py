@@ -103,8 +103,6 @@ async def test_a_project_is_changed(firm: Company) -> None:
     [
         {"nonsense": 1},
         {"webhookUrl": "https://x.example"},
-        {"ipWhitelist": ["10.0.0.0/8"]},
-        {"apiCallLimit": 5},
         {"notificationEmail": "nobody"},
     ],
     ids=str,

@@ -7,13 +7,14 @@ from starlette.requests import Request
 from bkend.core import Core
 from bkend.environment import EnvironmentServices
 from bkend.http.exchange import Exchange
-from bkend.http.gate import check_environment
+from bkend.http.gate import enter
 
 
 async def services_of(request: Request, environment_id: str) -> EnvironmentServices | None:
     """The services of the key's environment; without a key those of the named one.
 
-    None where there is no such environment. Raises EnvironmentNotActive.
+    None where there is no such environment. Raises EnvironmentNotActive, AddressNotAllowed,
+    CallLimitReached.
     """
     exchange: Exchange = request.scope["bkend.exchange"]
     if exchange.environment is None:
@@ -21,6 +22,6 @@ async def services_of(request: Request, environment_id: str) -> EnvironmentServi
         found = await core.environments.get(environment_id) if environment_id else None
         if found is None:
             return None
-        check_environment(found)
-        exchange.environment = found
+        enter(exchange, found, core.clock)
+    assert exchange.environment is not None
     return exchange.environment.services

@@ -47,7 +47,7 @@ from bkend.http.dependencies import (
     services_of,
 )
 from bkend.http.exchange import Exchange
-from bkend.http.gate import check_environment
+from bkend.http.gate import enter
 from bkend.http.manage.bodies import FromOne
 from bkend.http.openapi import answers
 
@@ -199,11 +199,9 @@ async def _social_of(state: State, exchange: Exchange, core: Core) -> Social:
     sent = exchange.environment
     if sent is not None and sent.state.id != state.environment_id:
         raise InvalidOAuthCode
-    found = sent or await core.environments.get(state.environment_id)
-    check_environment(found)
-    assert found is not None
-    exchange.environment = found
-    return found.services.social
+    if sent is None:
+        sent = enter(exchange, await core.environments.get(state.environment_id), core.clock)
+    return sent.services.social
 
 
 async def _send_back(

@@ -96,10 +96,7 @@ async def tenant_of(request: Request) -> Tenant:
     scheme, _, token = (value or "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" and token.strip() else None
     tenant = await admit_token(core.keys, core.members, core.clock, given)
-    if tenant.account_id:
-        account = await core.tenants.accounts.get(tenant.account_id)
-        if account is not None and account["status"] != "active":
-            raise Unauthorized("The account that made the management token is disabled")
+    await core.tenants.require_active(tenant.account_id)
     if tenant.key is not None and core.keys.due_for_use_mark(tenant.key):
         await core.keys.mark_used(tenant.key)
     return tenant

@@ -11,10 +11,11 @@ from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange
 from bkend.http.manage import account_bodies as bodies
 from bkend.http.manage.admission import CurrentCore, CurrentSession
 from bkend.http.manage.bodies import answer, documented, read_body, read_optional_body
+from bkend.http.manage.idempotency import PublicRoute
 from bkend.http.manage.shapes.accounts import DeviceApproved, DeviceAuthorization, DeviceRequest
 from bkend.http.manage.shapes.common import Deleted
 from bkend.http.manage.shapes.keys import AccessToken
-from bkend.http.openapi import Route, answers
+from bkend.http.openapi import answers
 from bkend.tenants.errors import (
     AuthorizationPending,
     DeviceDenied,
@@ -24,7 +25,7 @@ from bkend.tenants.errors import (
 )
 
 router = APIRouter(
-    prefix="/manage/v1/device", tags=["device"], responses=REFUSALS, route_class=Route
+    prefix="/manage/v1/device", tags=["device"], responses=REFUSALS, route_class=PublicRoute
 )
 
 

@@ -77,6 +77,8 @@ Settings: TypeAlias = Annotated[
             "properties": {
                 "responseEnvelope": _nullable(_one_of("bare", "wrapped", "both")),
                 "allowedOrigins": _nullable(_ORIGINS),
+                "ipWhitelist": _nullable({"type": "array", "items": _text(2, 64), "maxItems": 100}),
+                "apiCallLimit": _nullable({"type": "integer", "minimum": 1, "maximum": 10**12}),
                 "customRoles": _nullable(
                     {
                         "type": "array",

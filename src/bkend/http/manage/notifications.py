@@ -8,8 +8,9 @@ from fastapi.responses import Response
 from bkend.http.dependencies import REFUSALS
 from bkend.http.manage.admission import CurrentCore, CurrentSession
 from bkend.http.manage.bodies import Page, answer
+from bkend.http.manage.idempotency import Route
 from bkend.http.manage.shapes.accounts import NotificationList, Read
-from bkend.http.openapi import Route, answers
+from bkend.http.openapi import answers
 
 router = APIRouter(
     prefix="/manage/v1/notifications", tags=["account"], responses=REFUSALS, route_class=Route

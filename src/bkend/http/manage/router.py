@@ -28,6 +28,8 @@ from bkend.http.manage import (
     server_mail,
     session,
     setup,
+    system,
+    system_accounts,
     tables,
     users,
 )
@@ -47,6 +49,8 @@ _PARTS = (
     device.router,
     notifications.router,
     server_mail.router,
+    system.router,
+    system_accounts.router,
     projects.router,
     environments.router,
     keys.router,

@@ -28,6 +28,7 @@ from bkend.http.manage.cookies import (
     with_session,
     without_session,
 )
+from bkend.http.manage.idempotency import PublicRoute
 from bkend.http.manage.shapes.accounts import (
     AddressVerified,
     MailSent,
@@ -36,7 +37,7 @@ from bkend.http.manage.shapes.accounts import (
     TenantAccount,
 )
 from bkend.http.manage.shapes.common import Deleted
-from bkend.http.openapi import Route, answers, describes
+from bkend.http.openapi import answers, describes
 from bkend.manage.control import ORGANIZATIONS
 from bkend.manage.rights import Tenant
 from bkend.store import Find, OneOf
@@ -52,7 +53,7 @@ from bkend.tenants.errors import (
 from bkend.tenants.sessions import Session
 
 router = APIRouter(
-    prefix="/manage/v1/session", tags=["session"], responses=REFUSALS, route_class=Route
+    prefix="/manage/v1/session", tags=["session"], responses=REFUSALS, route_class=PublicRoute
 )
 
 _SENT = {"sent": True}

@@ -14,8 +14,9 @@ from bkend.http.manage.account_bodies import FirstAccount, Naming
 from bkend.http.manage.admission import CurrentCore
 from bkend.http.manage.bodies import answer, documented, read_body
 from bkend.http.manage.cookies import is_on_this_machine, require_own_page, with_session
+from bkend.http.manage.idempotency import PublicRoute
 from bkend.http.manage.shapes.setup import SetUp, SetupState
-from bkend.http.openapi import Route, answers
+from bkend.http.openapi import answers
 from bkend.manage.control import ORGANIZATIONS, PROJECTS
 from bkend.manage.errors import OrganizationSlugTaken
 from bkend.store.documents import decode
@@ -23,7 +24,7 @@ from bkend.tenants.accounts import shape
 from bkend.tenants.errors import BadSetupToken, CsrfFailed, SetupAlreadyDone
 from bkend.tenants.setup import Named, Person
 
-router = APIRouter(prefix="/manage/v1", tags=["setup"], responses=REFUSALS, route_class=Route)
+router = APIRouter(prefix="/manage/v1", tags=["setup"], responses=REFUSALS, route_class=PublicRoute)
 
 
 def needs_token(request: Request) -> bool:
@@ -41,7 +42,7 @@ async def get_setup(request: Request, core: CurrentCore) -> Response:
         {
             "required": required,
             "tokenRequired": required and needs_token(request),
-            "signupMode": core.settings.signup,
+            "signupMode": await core.tenants.parts.signup_mode(),
             "loginMethods": ["password", "magic_link", *core.tenants.providers.names],
             "mailConfigured": not core.tenants.mail.captures,
             "version": __version__,

@@ -21,6 +21,8 @@ ProjectSettings = TypedDict(
         "allowedOrigins": list[str],
         "customRoles": list[Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,63}$")]],
         "notificationEmail": str,
+        "ipWhitelist": list[str],
+        "apiCallLimit": int,
         "storage.defaultVisibility": Visibility,
         "storage.guestPublicRead": bool,
         "storage.maxUploadBytes": Annotated[int, Field(ge=1, le=5 * 1024**3)],
