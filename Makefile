@@ -4,12 +4,14 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 CASES ?= 200000
+EXAMPLES ?= 100
+ENGINE ?= sqlite
 WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check agreement bench fmt lock system clean
+.PHONY: help run test check agreement openapi bench fmt lock system clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +31,9 @@ check: $(VENV)/dev.stamp ## Lint, types, layers, documentation
 
 agreement: $(VENV)/dev.stamp ## Compare the engines with the reference over CASES generated queries
 	@BKEND_AGREEMENT_CASES=$(CASES) $(BIN)/python -m pytest -q tests/query/test_agreement.py $(ARGS)
+
+openapi: $(VENV)/dev.stamp ## Ask what the OpenAPI documents promise, EXAMPLES times each
+	@BKEND_OPENAPI_EXAMPLES=$(EXAMPLES) BKEND_OPENAPI_ENGINE=$(ENGINE) $(BIN)/python -m pytest -q tests/openapi $(ARGS)
 
 bench: $(VENV)/bench.stamp ## Measure this server beside PocketBase (takes some minutes)
 	@$(BIN)/python -m bench $(ARGS)

@@ -5,8 +5,6 @@ Loading this takes longer than everything else of a start, so it is done beside 
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -29,12 +27,14 @@ from bkend.errors import ApiError, Detail, InvalidParameters, MethodNotAllowed, 
 from bkend.files.api import router as files_router
 from bkend.files.api_multipart import router as multipart_router
 from bkend.http.answered import Answered
+from bkend.http.dependencies import SCHEMES, WITH_KEY, ErrorBody
 from bkend.http.health import health_routes
+from bkend.http.manage.bodies import answer
 from bkend.http.manage.pages import routes as account_pages
 from bkend.http.manage.router import allowed_methods
 from bkend.http.manage.router import routes as manage_routes
 from bkend.http.metrics import Metrics
-from bkend.http.openapi import document
+from bkend.http.openapi import Document
 from bkend.images.api import routes as image_routes
 from bkend.logs import RecentLogs
 from bkend.users.api import router as users_router
@@ -55,28 +55,24 @@ _ROUTERS = (
 )
 
 
-class _Fixed(FastAPI):
-    """FastAPI with our way of describing answers."""
+_DOCUMENT = Document(
+    lambda: [route for router in _ROUTERS for route in router.routes],
+    error=ErrorBody,
+    schemes=SCHEMES,
+    security=WITH_KEY,
+    title="bkend",
+    version=__version__,
+    description="The fixed endpoints. Each table has its own document beside its data.",
+)
 
-    def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            about = {"title": self.title, "version": self.version}
-            described = document(self.routes, **about, description=self.description)
-            self.openapi_schema = described
-        return self.openapi_schema
+
+async def _show_openapi(request: Request) -> Response:
+    return answer(await _DOCUMENT.body())
 
 
 def build_fixed(core: Core, metrics: Metrics, me: MeDoor, logs: RecentLogs) -> FastAPI:
     """The FastAPI app of an opened core."""
-    app = _Fixed(
-        title="bkend",
-        version=__version__,
-        description="The fixed endpoints. Each table has its own document beside its data.",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/openapi.json",
-        redirect_slashes=False,
-    )
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.core = core
     app.state.me = me
     app.state.metrics = metrics
@@ -92,6 +88,7 @@ def build_fixed(core: Core, metrics: Metrics, me: MeDoor, logs: RecentLogs) -> F
     app.router.routes.extend(docs_routes)
     app.router.routes.extend(image_routes)
     app.router.routes.extend(health_routes(core, metrics))
+    app.add_route("/openapi.json", _show_openapi, include_in_schema=False)
     app.add_api_route("/", _to_console, include_in_schema=False)
     app.add_exception_handler(RequestValidationError, _refuse_malformed)
     app.add_exception_handler(HTTPException, _refuse_http)

@@ -46,7 +46,9 @@ async def test_the_printed_token_makes_the_owner(server: Server) -> None:
     assert account["emailVerifiedAt"]
     assert made["organization"]["id"] == server.organization
     assert made["organization"]["slug"] == "analytical-engines"
+    assert (made["organization"]["memberCount"], made["organization"]["role"]) == (1, "owner")
     assert made["project"]["slug"] == "app"
+    assert made["project"]["environmentCount"] == 1
     assert made["publishableKey"] == server.made.publishable_key  # type: ignore[union-attr]
     told, *_ = await server.all(ACTIVITIES)
     assert (told["event"], told["actor"]["name"]) == ("organization_updated", "Ada Lovelace")

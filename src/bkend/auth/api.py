@@ -15,16 +15,41 @@ from pydantic import (
     Tag,
 )
 
-from bkend.auth.errors import BY_LINK, BY_PASSWORD, UserNotFound
+from bkend.auth.errors import (
+    BY_LINK,
+    BY_PASSWORD,
+    AccountBanned,
+    EmailAlreadyExists,
+    EmailNotVerified,
+    InvalidCredentials,
+    InvalidEmail,
+    InvalidPassword,
+    InvalidPasswordFormat,
+    InvalidRefreshToken,
+    MagicLinkDisabled,
+    PasswordExpired,
+    SameAsPreviousPassword,
+    SessionExpired,
+    SessionNotFound,
+    SignupDisabled,
+    TooManyLoginAttempts,
+    TooManyRequests,
+    UnsupportedProvider,
+    UserNotFound,
+    WeakPassword,
+)
 from bkend.auth.identity import Identity, UserGone
+from bkend.auth.links.errors import MagicLinkNotAvailableForSocial, TooManyCodeRequests
 from bkend.auth.links.shapes import Sent
 from bkend.auth.me import MeDoor
+from bkend.auth.mfa.errors import InvalidMfaCode, MfaBackupCodesExhausted, MfaRequired
 from bkend.auth.shapes import AuthResult, AuthUser, Message, SessionList, TokenPair
 from bkend.http.bodies import Body as _Body
 from bkend.http.bodies import JsonRoute
 from bkend.http.bodies import answer as _answer
 from bkend.http.dependencies import (
-    REFUSALS,
+    KEYED,
+    WITH_USER,
     CurrentAuth,
     CurrentClient,
     CurrentLinks,
@@ -33,8 +58,9 @@ from bkend.http.dependencies import (
     exchange_of,
     signed_in,
 )
+from bkend.http.openapi import answers, describes
 
-router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=REFUSALS)
+router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=KEYED)
 
 _LARGEST_PAGE = 100
 
@@ -108,6 +134,7 @@ class PasswordChange(_Body):
     newPassword: str
 
 
+@describes(security=WITH_USER)
 async def _signed_in_user(request: Request) -> Identity:
     """As `signed_in`, but a live session without its user is 404."""
     try:
@@ -116,7 +143,23 @@ async def _signed_in_user(request: Request) -> Identity:
         raise UserNotFound from None
 
 
-@router.post("/email/signup", status_code=201, responses={201: {"model": AuthResult | Sent}})
+@router.post(
+    "/email/signup",
+    responses=answers(
+        201,
+        AuthResult | Sent,
+        InvalidEmail,
+        UnsupportedProvider,
+        InvalidPasswordFormat,
+        WeakPassword,
+        SignupDisabled,
+        EmailAlreadyExists,
+        TooManyRequests,
+        MagicLinkDisabled,
+        MagicLinkNotAvailableForSocial,
+        TooManyCodeRequests,
+    ),
+)
 async def sign_up(
     body: _SignUp, auth: CurrentAuth, links: CurrentLinks, client: CurrentClient
 ) -> Response:
@@ -127,7 +170,26 @@ async def sign_up(
     return _answer(await auth.sign_up(body.email, body.password, body.name, client), 201)
 
 
-@router.post("/email/signin", responses={200: {"model": AuthResult | Sent}})
+@router.post(
+    "/email/signin",
+    responses=answers(
+        200,
+        AuthResult | Sent,
+        InvalidEmail,
+        UnsupportedProvider,
+        InvalidCredentials,
+        AccountBanned,
+        EmailNotVerified,
+        PasswordExpired,
+        MfaRequired,
+        InvalidMfaCode,
+        MfaBackupCodesExhausted,
+        TooManyLoginAttempts,
+        MagicLinkDisabled,
+        MagicLinkNotAvailableForSocial,
+        TooManyCodeRequests,
+    ),
+)
 async def sign_in(
     body: _SignIn, auth: CurrentAuth, links: CurrentLinks, client: CurrentClient
 ) -> Response:
@@ -137,13 +199,16 @@ async def sign_in(
     return _answer(await auth.sign_in(body.email, body.password, client, body.mfaCode))
 
 
-@router.post("/refresh", responses={200: {"model": TokenPair}})
+@router.post(
+    "/refresh",
+    responses=answers(200, TokenPair, InvalidRefreshToken, SessionExpired, AccountBanned),
+)
 async def refresh(body: Refresh, auth: CurrentAuth) -> Response:
     """Exchange a refresh token, once, for a new pair."""
     return _answer(await auth.refresh(body.refreshToken))
 
 
-@router.get("/me", responses={200: {"model": AuthUser}})
+@router.get("/me", responses=answers(200, AuthUser, UserNotFound))
 async def me(
     identity: Annotated[Identity, Depends(_signed_in_user)], auth: CurrentAuth, request: Request
 ) -> Response:
@@ -154,7 +219,7 @@ async def me(
     return _answer(body)
 
 
-@router.get("/sessions", responses={200: {"model": SessionList}})
+@router.get("/sessions", responses=answers(200, SessionList))
 async def list_sessions(
     identity: SignedIn, auth: CurrentAuth, page: FromOne = 1, limit: FromOne = 10
 ) -> Response:
@@ -162,21 +227,32 @@ async def list_sessions(
     return _answer(await auth.list_sessions(identity, page, min(limit, _LARGEST_PAGE)))
 
 
-@router.delete("/sessions/{session_id}", responses={200: {"model": Message}})
+@router.delete("/sessions/{session_id}", responses=answers(200, Message, SessionNotFound))
 async def end_session(session_id: str, identity: SignedIn, auth: CurrentAuth) -> Response:
     """Sign out one of the caller's devices."""
     await auth.end_session(identity, session_id)
     return _answer({"message": "The session has ended"})
 
 
-@router.post("/signout", responses={200: {"model": Message}})
+@router.post("/signout", responses=answers(200, Message))
 async def sign_out(identity: SignedIn, auth: CurrentAuth) -> Response:
     """End the session of the call."""
     await auth.sign_out(identity)
     return _answer({"message": "Signed out"})
 
 
-@router.post("/password/change", responses={200: {"model": Message}})
+@router.post(
+    "/password/change",
+    responses=answers(
+        200,
+        Message,
+        InvalidPassword,
+        InvalidPasswordFormat,
+        WeakPassword,
+        SameAsPreviousPassword,
+        TooManyLoginAttempts,
+    ),
+)
 async def change_password(body: PasswordChange, identity: SignedIn, auth: CurrentAuth) -> Response:
     """Replace the password and end all sessions of the caller."""
     await auth.change_password(identity, body.currentPassword, body.newPassword)

@@ -4,7 +4,7 @@ named here never leaves the server."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
@@ -21,7 +21,7 @@ class AuthUser(TypedDict):
     nickname: str | None
     image: str | None
     emailVerified: str | None
-    onboardingStatus: str
+    onboardingStatus: Literal["pending", "in_progress", "completed", "skipped"]
     mfaEnabled: bool
     createdAt: str
     updatedAt: str
@@ -32,7 +32,7 @@ class TokenPair(TypedDict):
 
     accessToken: str
     refreshToken: str
-    tokenType: str
+    tokenType: Literal["Bearer"]
     expiresIn: int
 
 

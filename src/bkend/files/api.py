@@ -8,21 +8,46 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BeforeValidator, StringConstraints
 
+from bkend.errors import InvalidParameters
 from bkend.files import bodies, shapes
 from bkend.files.callers import Creates, CurrentFiles, Deletes, Lists, RawUrl, Reads, Updates
 from bkend.files.downloads import download_address
+from bkend.files.errors import (
+    FileAccessDenied,
+    FileNameTooLong,
+    FileNotFound,
+    FileTooLarge,
+    FileTooSmall,
+    InvalidFileFormat,
+    InvalidFileName,
+    InvalidFilePath,
+    KeyAlreadyExists,
+    KeyTooLong,
+    MimeTypeTooLong,
+    SizeNegative,
+)
 from bkend.files.listing import FileQuery, SortBy
 from bkend.files.names import BUCKETS, Bucket, Category, OwnerType, Visibility
 from bkend.files.receiving_forms import receive_form
-from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.dependencies import KEYED, CurrentExchange
 from bkend.http.manage.bodies import Page, answer, documented, read_body
-from bkend.http.openapi import Route
+from bkend.http.openapi import Route, answers
 from bkend.users.listing import Direction
 
-router = APIRouter(prefix="/v1/files", tags=["files"], responses=REFUSALS, route_class=Route)
+router = APIRouter(prefix="/v1/files", tags=["files"], responses=KEYED, route_class=Route)
 
 _Blank = BeforeValidator(lambda value: value or None)
 _Text = Annotated[str, StringConstraints(max_length=200)]
+UPLOAD_REFUSALS = (
+    InvalidParameters,
+    InvalidFileName,
+    FileNameTooLong,
+    InvalidFileFormat,
+    MimeTypeTooLong,
+    FileTooSmall,
+    FileTooLarge,
+)
+"""What an upload as a form is refused with."""
 FORM = {
     "requestBody": {
         "required": True,
@@ -92,7 +117,17 @@ class Filters:
 
 @router.post(
     "/presigned-url",
-    responses={200: {"model": shapes.UploadAddress}},
+    responses=answers(
+        200,
+        shapes.UploadAddress,
+        InvalidFileName,
+        FileNameTooLong,
+        InvalidFileFormat,
+        MimeTypeTooLong,
+        SizeNegative,
+        FileTooSmall,
+        FileTooLarge,
+    ),
     openapi_extra=documented(bodies.NewUpload),
 )
 async def request_upload(
@@ -103,9 +138,7 @@ async def request_upload(
     return answer(await files.uploads.presign(actor, body.wanted(), raw))
 
 
-@router.post(
-    "/upload", status_code=201, responses={201: {"model": shapes.File}}, openapi_extra=FORM
-)
+@router.post("/upload", responses=answers(201, shapes.File, *UPLOAD_REFUSALS), openapi_extra=FORM)
 async def upload(
     actor: Creates, files: CurrentFiles, raw: RawUrl, exchange: CurrentExchange
 ) -> Response:
@@ -113,7 +146,7 @@ async def upload(
     return answer(shapes.file(await receive_form(exchange, files, actor), raw), 201)
 
 
-@router.get("/buckets", responses={200: {"model": shapes.BucketList}})
+@router.get("/buckets", responses=answers(200, shapes.BucketList))
 async def list_buckets(actor: Lists) -> Response:
     """The names of the six buckets."""
     return answer({"items": [{"name": name} for name in BUCKETS]})
@@ -121,8 +154,22 @@ async def list_buckets(actor: Lists) -> Response:
 
 @router.post(
     "",
-    status_code=201,
-    responses={201: {"model": shapes.File}},
+    responses=answers(
+        201,
+        shapes.File,
+        FileNotFound,
+        FileAccessDenied,
+        InvalidFileName,
+        FileNameTooLong,
+        InvalidFileFormat,
+        MimeTypeTooLong,
+        SizeNegative,
+        FileTooSmall,
+        FileTooLarge,
+        KeyTooLong,
+        InvalidFilePath,
+        KeyAlreadyExists,
+    ),
     openapi_extra=documented(bodies.NewFile),
 )
 async def register(
@@ -134,7 +181,7 @@ async def register(
     return answer(shapes.file(made, raw), 201)
 
 
-@router.get("", responses={200: {"model": shapes.FileList}})
+@router.get("", responses=answers(200, shapes.FileList))
 async def list_files(
     actor: Lists,
     files: CurrentFiles,
@@ -147,7 +194,10 @@ async def list_files(
     return answer(paging.shape([shapes.seen(one, actor, raw) for one in items], total))
 
 
-@router.get("/{file_id}", responses={200: {"model": shapes.File | shapes.PublicFile}})
+@router.get(
+    "/{file_id}",
+    responses=answers(200, shapes.File | shapes.PublicFile, FileNotFound, FileAccessDenied),
+)
 async def get_file(file_id: str, actor: Reads, files: CurrentFiles, raw: RawUrl) -> Response:
     """A file: whole for its owner and admins, for others its public view."""
     return answer(shapes.seen(await files.read(actor, file_id), actor, raw))
@@ -155,7 +205,9 @@ async def get_file(file_id: str, actor: Reads, files: CurrentFiles, raw: RawUrl)
 
 @router.patch(
     "/{file_id}",
-    responses={200: {"model": shapes.File}},
+    responses=answers(
+        200, shapes.File, FileNotFound, FileAccessDenied, InvalidFileName, FileNameTooLong
+    ),
     openapi_extra=documented(bodies.FileUpdate),
 )
 async def update_file(
@@ -169,7 +221,7 @@ async def update_file(
 
 @router.patch(
     "/{file_id}/visibility",
-    responses={200: {"model": shapes.File}},
+    responses=answers(200, shapes.File, FileNotFound, FileAccessDenied),
     openapi_extra=documented(bodies.VisibilityUpdate),
 )
 async def update_visibility(
@@ -182,21 +234,38 @@ async def update_visibility(
     return answer(shapes.file(await files.update(actor, file_id, change), raw))
 
 
-@router.delete("/{file_id}", responses={200: {"model": shapes.Success}})
+@router.delete("/{file_id}", responses=answers(200, shapes.Success, FileNotFound, FileAccessDenied))
 async def delete_file(file_id: str, actor: Deletes, files: CurrentFiles) -> Response:
     """Delete a file with its bytes, for good; owner and admins only."""
     await files.remove(actor, file_id)
     return answer({"success": True})
 
 
-@router.post("/{file_id}/complete", responses={200: {"model": shapes.File}})
+@router.post(
+    "/{file_id}/complete",
+    responses=answers(
+        200,
+        shapes.File,
+        FileNotFound,
+        FileAccessDenied,
+        FileTooSmall,
+        FileTooLarge,
+        KeyAlreadyExists,
+    ),
+)
 async def complete(file_id: str, actor: Creates, files: CurrentFiles, raw: RawUrl) -> Response:
     """Register an upload as it was announced; may be repeated."""
     return answer(shapes.file(await files.complete(actor, file_id), raw))
 
 
-@router.post("/{file_id}/download-url", responses={200: {"model": shapes.DownloadAddress}})
-@router.get("/{file_id}/download-url", responses={200: {"model": shapes.DownloadAddress}})
+@router.post(
+    "/{file_id}/download-url",
+    responses=answers(200, shapes.DownloadAddress, FileNotFound, FileAccessDenied),
+)
+@router.get(
+    "/{file_id}/download-url",
+    responses=answers(200, shapes.DownloadAddress, FileNotFound, FileAccessDenied),
+)
 async def download_url(
     file_id: str, actor: Reads, files: CurrentFiles, raw: RawUrl, exchange: CurrentExchange
 ) -> Response:
@@ -205,7 +274,7 @@ async def download_url(
     return answer(await download_address(files, document, raw))
 
 
-@router.get("/{file_id}/download", status_code=302)
+@router.get("/{file_id}/download", responses=answers(302, None, FileNotFound, FileAccessDenied))
 async def download(file_id: str, actor: Reads, files: CurrentFiles, raw: RawUrl) -> Response:
     """Leads to the bytes."""
     found = await download_address(files, await files.read(actor, file_id), raw)

@@ -7,23 +7,45 @@ from fastapi.responses import Response
 
 from bkend.files import bodies, shapes
 from bkend.files.callers import Creates, CurrentFiles, Deletes, RawUrl
-from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.files.errors import (
+    FileAccessDenied,
+    FileNameTooLong,
+    FileNotFound,
+    FileTooLarge,
+    FileTooSmall,
+    InvalidFileFormat,
+    InvalidFileName,
+    InvalidPartNumber,
+    InvalidParts,
+    MimeTypeTooLong,
+    SizeNegative,
+)
+from bkend.http.dependencies import KEYED, CurrentExchange
 from bkend.http.manage.bodies import answer, documented, read_body
-from bkend.http.openapi import Route
+from bkend.http.openapi import Route, answers
 
-router = APIRouter(
-    prefix="/v1/files/multipart", tags=["files"], responses=REFUSALS, route_class=Route
+router = APIRouter(prefix="/v1/files/multipart", tags=["files"], responses=KEYED, route_class=Route)
+
+
+_BEGINNING = (
+    InvalidFileName,
+    FileNameTooLong,
+    InvalidFileFormat,
+    MimeTypeTooLong,
+    SizeNegative,
+    FileTooSmall,
+    FileTooLarge,
 )
 
 
 @router.post(
     "/init",
-    responses={200: {"model": shapes.MultipartUpload}},
+    responses=answers(200, shapes.MultipartUpload, *_BEGINNING),
     openapi_extra=documented(bodies.NewMultipartUpload),
 )
 @router.post(
     "/initiate",
-    responses={200: {"model": shapes.MultipartUpload}},
+    responses=answers(200, shapes.MultipartUpload, *_BEGINNING),
     openapi_extra=documented(bodies.NewMultipartUpload),
 )
 async def begin(actor: Creates, files: CurrentFiles, exchange: CurrentExchange) -> Response:
@@ -34,7 +56,7 @@ async def begin(actor: Creates, files: CurrentFiles, exchange: CurrentExchange) 
 
 @router.post(
     "/presigned-url",
-    responses={200: {"model": shapes.PartAddress}},
+    responses=answers(200, shapes.PartAddress, FileNotFound, FileAccessDenied, InvalidPartNumber),
     openapi_extra=documented(bodies.PartReference),
 )
 async def request_part(
@@ -49,7 +71,15 @@ async def request_part(
 
 @router.post(
     "/complete",
-    responses={200: {"model": shapes.CompletedUpload}},
+    responses=answers(
+        200,
+        shapes.CompletedUpload,
+        FileNotFound,
+        FileAccessDenied,
+        InvalidParts,
+        FileTooSmall,
+        FileTooLarge,
+    ),
     openapi_extra=documented(bodies.UploadCompletion),
 )
 async def complete(
@@ -64,7 +94,7 @@ async def complete(
 
 @router.post(
     "/abort",
-    responses={200: {"model": shapes.AbortedUpload}},
+    responses=answers(200, shapes.AbortedUpload, FileNotFound, FileAccessDenied),
     openapi_extra=documented(bodies.UploadReference),
 )
 async def abort(actor: Deletes, files: CurrentFiles, exchange: CurrentExchange) -> Response:
@@ -77,7 +107,7 @@ async def abort(actor: Deletes, files: CurrentFiles, exchange: CurrentExchange) 
 
 @router.post(
     "/{upload_id}/part-url",
-    responses={200: {"model": shapes.PartAddress}},
+    responses=answers(200, shapes.PartAddress, FileNotFound, FileAccessDenied, InvalidPartNumber),
     openapi_extra=documented(bodies.PartRequest),
 )
 async def request_part_of(
@@ -92,7 +122,15 @@ async def request_part_of(
 
 @router.post(
     "/{upload_id}/complete",
-    responses={200: {"model": shapes.CompletedUpload}},
+    responses=answers(
+        200,
+        shapes.CompletedUpload,
+        FileNotFound,
+        FileAccessDenied,
+        InvalidParts,
+        FileTooSmall,
+        FileTooLarge,
+    ),
     openapi_extra=documented(bodies.PartList),
 )
 async def complete_of(
@@ -105,7 +143,10 @@ async def complete_of(
     return answer(await files.multipart.complete(found, listed, raw))
 
 
-@router.post("/{upload_id}/abort", responses={200: {"model": shapes.AbortedUpload}})
+@router.post(
+    "/{upload_id}/abort",
+    responses=answers(200, shapes.AbortedUpload, FileNotFound, FileAccessDenied),
+)
 async def abort_of(upload_id: str, actor: Deletes, files: CurrentFiles) -> Response:
     """The same as `abort`, the key implied."""
     found = await files.multipart.find(actor, upload_id, None)

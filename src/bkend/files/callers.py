@@ -11,8 +11,9 @@ from bkend.errors import AuthenticationRequired, ProjectAccessDenied, ScopeInsuf
 from bkend.files.actor import FileActor
 from bkend.files.service import Files
 from bkend.http.base import raw_url
-from bkend.http.dependencies import exchange_of, services_of
+from bkend.http.dependencies import WITH_KEY, WITH_USER, exchange_of, services_of
 from bkend.http.gate import identify
+from bkend.http.openapi import describes
 
 _Operation: TypeAlias = Literal["create", "read", "update", "delete", "list"]
 _READING = ("read", "list")
@@ -39,6 +40,12 @@ def acting(operation: _Operation) -> Callable[..., Coroutine[Any, Any, FileActor
     InvalidToken.
     """
 
+    @describes(
+        AuthenticationRequired,
+        ScopeInsufficient,
+        ProjectAccessDenied,
+        security=(*WITH_KEY, *WITH_USER),
+    )
     async def actor(request: Request) -> FileActor:
         exchange = exchange_of(request)
         key, environment = exchange.key, exchange.environment

@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from bkend.auth.shapes import Pagination
 from bkend.files.actor import FileActor
 from bkend.files.names import Bucket, Category, OwnerType, Visibility, address_of
 
@@ -37,19 +38,6 @@ class File(PublicFile):
     category: Category | None
     sharedWith: list[str]
     metadata: dict[str, Any]
-
-
-class Pagination(TypedDict):
-    """Where a page stands."""
-
-    total: int
-    page: int
-    limit: int
-    totalPages: int
-    hasNext: bool
-    hasPrev: bool
-    hasNextPage: bool
-    hasPrevPage: bool
 
 
 class FileList(TypedDict):

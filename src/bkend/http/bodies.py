@@ -13,6 +13,7 @@ import orjson
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from bkend.auth.errors import InvalidRequest
 from bkend.http.exchange import Exchange
 from bkend.http.openapi import Route
 
@@ -40,6 +41,8 @@ class JsonRequest(Request):
 
 class JsonRoute(Route):
     """The route class of routers with JSON bodies. Raises PayloadTooLarge."""
+
+    malformed = InvalidRequest
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

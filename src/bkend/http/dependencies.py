@@ -14,9 +14,20 @@ from bkend.auth.links.service import Links
 from bkend.auth.service import AuthService
 from bkend.auth.sessions import Client
 from bkend.environment import EnvironmentServices
-from bkend.errors import Unauthorized
+from bkend.errors import (
+    AddressNotAllowed,
+    CallLimitReached,
+    EnvironmentNotActive,
+    EnvironmentNotFound,
+    InvalidToken,
+    RateLimited,
+    TokenExpired,
+    TokenRevoked,
+    Unauthorized,
+)
 from bkend.http.exchange import Exchange
 from bkend.http.gate import identify
+from bkend.http.openapi import Security, describes, refusals
 
 
 class ErrorDetail(TypedDict):
@@ -46,11 +57,29 @@ class ErrorBody(TypedDict):
     requestId: NotRequired[str]
 
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": ErrorBody, "description": "Refused; `code` says why"},
-    "5XX": {"model": ErrorBody, "description": "A fault in the server"},
+REFUSALS = refusals()
+"""For `responses=` of a router: its routes say themselves what they refuse with."""
+KEYED = refusals(
+    Unauthorized,
+    InvalidToken,
+    TokenRevoked,
+    TokenExpired,
+    EnvironmentNotActive,
+    EnvironmentNotFound,
+    AddressNotAllowed,
+    RateLimited,
+    CallLimitReached,
+)
+"""For `responses=` of a router below `/v1`: what the gate refuses with before it (20 §1.3)."""
+WITH_KEY: Security = ({"apiKey": []},)
+WITH_USER: Security = ({"apiKey": [], "userToken": []},)
+KEYLESS: dict[str, Any] = {"security": []}
+"""For `openapi_extra`: a route below `/v1` that needs no key."""
+SCHEMES = {
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "userToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
-"""For `responses=` of a router: how refusals look in the OpenAPI document."""
+"""How apps say who they are, in the OpenAPI document."""
 
 
 # Dependencies ask for the request alone: FastAPI takes each one's own dependencies apart for
@@ -85,6 +114,7 @@ async def current_links(request: Request) -> Links:
     return services_of(request).links
 
 
+@describes(security=WITH_USER)
 async def signed_in(request: Request) -> Identity:
     """The user whose token was sent; notes that the session is in use.
 

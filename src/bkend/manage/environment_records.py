@@ -37,7 +37,27 @@ from bkend.store import (
 from bkend.store.documents import format_time
 
 _SORTS = ("environment", "environmentType", "status", "createdAt", "updatedAt")
+_SHOWN = (
+    "id",
+    "projectId",
+    "environment",
+    "environmentType",
+    "cloud",
+    "region",
+    "cluster",
+    "status",
+    "createdAt",
+    "updatedAt",
+)
+_TOLD = ("status", "error", "startedAt", "readyAt")
 IS_KEPT = Not(Equals(("status",), "deleting"))
+
+
+def shape(document: Mapping[str, Any]) -> dict[str, Any]:
+    """An environment as it is shown (51 §3.5)."""
+    deployment = document["deployment"]
+    told = {name: deployment[name] for name in _TOLD if name in deployment}
+    return {name: document.get(name) for name in _SHOWN} | {"deployment": told}
 
 
 class EnvironmentRecords:
@@ -159,7 +179,8 @@ class EnvironmentRecords:
                 f"This server allows {most} environments in a project"
             ) from None
         made, stored = (orjson.loads(body) for body in results[-4:-2] if isinstance(body, bytes))
-        return made, self._keys.shown(stored) | {"key": key.value}
+        author_name = actor.name if actor.type == "tenant" else None
+        return made, self._keys.shown(stored) | {"key": key.value, "createdByName": author_name}
 
     async def deployed(
         self, project: Mapping[str, Any], environment: Mapping[str, Any], actor: Actor

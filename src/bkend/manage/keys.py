@@ -250,7 +250,7 @@ class Keys:
         shown = {
             name: value
             for name, value in document.items()
-            if name not in ("hash", "value", "environmentId")
+            if name not in ("hash", "value", "environmentId", "role")
         }
         if document.get("value"):
             shown["key"] = document["value"]

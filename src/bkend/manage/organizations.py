@@ -39,6 +39,18 @@ from bkend.store import (
 from bkend.store.documents import format_time
 
 _MOST_NUMBERED = 50
+_SHOWN = (
+    "id",
+    "name",
+    "displayName",
+    "slug",
+    "description",
+    "plan",
+    "status",
+    "notificationEmail",
+    "createdAt",
+    "updatedAt",
+)
 _SORTS = ("name", "slug", "createdAt", "updatedAt")
 _LOOKING = frozenset({"organization:read", "member:read", "access-token:read", "project:read"})
 _IN_SUSPENSION: frozenset[str] = frozenset({"organization:leave", "organization:delete"})
@@ -120,7 +132,7 @@ class Organizations:
         of_it = Equals(("organizationId",), document["id"])
         owner = await first_of(self._store, MEMBERS, all_of(of_it, Equals(("role",), "owner")))
         return {
-            **document,
+            **{name: document.get(name) for name in _SHOWN},
             "ownerId": None if owner is None else owner["accountId"],
             "memberCount": await self._store.count(MEMBERS, of_it),
             "projectCount": await self._store.count(PROJECTS, all_of(of_it, IS_THERE)),

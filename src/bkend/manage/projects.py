@@ -52,6 +52,19 @@ from bkend.store import (
 _ATTEMPTS = 5
 _MOST_NUMBERED = 50
 IS_THERE = Not(Equals(("status",), "deleted"))
+_SHOWN = (
+    "id",
+    "organizationId",
+    "name",
+    "slug",
+    "description",
+    "primaryCloud",
+    "primaryRegion",
+    "status",
+    "settings",
+    "createdAt",
+    "updatedAt",
+)
 _SORTS = ("name", "slug", "createdAt", "updatedAt", "status", "primaryRegion")
 
 
@@ -119,7 +132,8 @@ class Projects:
     async def shape(self, project: Mapping[str, Any]) -> dict[str, Any]:
         """The project as it is shown."""
         of_it = Equals(("projectId",), project["id"])
-        return {**project, "environmentCount": await self._store.count(ENVIRONMENTS, of_it)}
+        count = await self._store.count(ENVIRONMENTS, of_it)
+        return {**{name: project.get(name) for name in _SHOWN}, "environmentCount": count}
 
     # -- making -----------------------------------------------------------------------------
 
@@ -214,7 +228,8 @@ class Projects:
                 f"This server allows {most} projects in an organization"
             ) from None
         found = [orjson.loads(body) for body in results if isinstance(body, bytes)]
-        shown = self._keys.shown(found[2]) | {"key": key.value}
+        author_name = actor.name if actor.type == "tenant" else None
+        shown = self._keys.shown(found[2]) | {"key": key.value, "createdByName": author_name}
         return found[0], found[1], shown
 
     # -- changing ---------------------------------------------------------------------------

@@ -109,11 +109,15 @@ def _operation(
     return found
 
 
-def _list(table: str) -> dict[str, Any]:
-    parameters = [
+def list_parameters() -> list[dict[str, Any]]:
+    """What a list of records may be asked for (20 §4)."""
+    return [
         {"name": name, "in": "query", "schema": schema, "description": description}
         for name, schema, description in _LIST_PARAMETERS
     ]
+
+
+def _list(table: str) -> dict[str, Any]:
     page = {
         "type": "object",
         "required": ["items", "pagination"],
@@ -123,7 +127,7 @@ def _list(table: str) -> dict[str, Any]:
         },
     }
     responses = _answer(200, "A page of records", page)
-    return _operation(table, "list", f"List records of {table}", responses, parameters)
+    return _operation(table, "list", f"List records of {table}", responses, list_parameters())
 
 
 def _create(table: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bkend.store import Index
@@ -18,7 +19,8 @@ assert tuple(index.name for index in _DEFAULTS) == SYSTEM_INDEXES
 
 
 def table_shape(table: Table, names: dict[str, str], rows: int) -> dict[str, Any]:
-    """The table object; `names` are id, project, environment and table name."""
+    """The table object; `names` are id, project, environment and table name. Nobody has made the
+    system tables: they have no times."""
     return {
         **names,
         "displayName": table.display_name,
@@ -31,8 +33,8 @@ def table_shape(table: Table, names: dict[str, str], rows: int) -> dict[str, Any
         "schemaVersion": table.schema_version,
         "indexVersion": table.index_version,
         "documentCount": rows,
-        "createdAt": table.created_at,
-        "updatedAt": table.updated_at,
+        "createdAt": table.created_at or None,
+        "updatedAt": table.updated_at or None,
     }
 
 
@@ -65,8 +67,10 @@ def _index(index: Index, *, is_default: bool) -> dict[str, Any]:
     }
 
 
-def version_shape(table: Table, kind: Kind, version: Version) -> dict[str, Any]:
-    """One version of the schema or the indexes."""
+def version_shape(
+    table: Table, kind: Kind, version: Version, names: Mapping[str, str]
+) -> dict[str, Any]:
+    """One version of the schema or the indexes; `names` are those of accounts by id."""
     is_current = version.number == current_version(table, kind)
     return {
         "id": f"{table.id}.{kind[0]}{version.number}",
@@ -76,5 +80,5 @@ def version_shape(table: Table, kind: Kind, version: Version) -> dict[str, Any]:
         "isActive": is_current,
         "createdAt": version.created_at,
         "createdBy": version.created_by,
-        "createdByName": None,
+        "createdByName": names.get(version.created_by),
     }

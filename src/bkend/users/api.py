@@ -12,31 +12,45 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BeforeValidator, StringConstraints
 
+from bkend.auth.errors import EmailAlreadyExists, InvalidEmail
 from bkend.auth.shapes import Message
 from bkend.http.base import raw_url
-from bkend.http.dependencies import REFUSALS, CurrentAuth, CurrentExchange, SignedIn
+from bkend.http.dependencies import KEYED, CurrentAuth, CurrentExchange, SignedIn
 from bkend.http.manage.bodies import Page, answer, documented
-from bkend.http.openapi import Route
+from bkend.http.openapi import Route, answers
+from bkend.objects.errors import (
+    ObjectAccessDenied,
+    ObjectNotFound,
+    ObjectOverLimit,
+    UnsupportedObjectType,
+)
 from bkend.users import bodies, shapes
 from bkend.users.bodies import given, read_fields
 from bkend.users.callers import Creates, CurrentUsers, Deletes, Lists, Reads, Updates
+from bkend.users.errors import (
+    InvalidName,
+    InvalidNickname,
+    InvalidRole,
+    UserForbidden,
+    UserNotFound,
+)
 from bkend.users.listing import Direction, SearchType, SortBy, UserQuery
 
-router = APIRouter(prefix="/v1/users", tags=["users"], responses=REFUSALS, route_class=Route)
-withdrawal = APIRouter(prefix="/v1/auth", tags=["auth"], responses=REFUSALS, route_class=Route)
+router = APIRouter(prefix="/v1/users", tags=["users"], responses=KEYED, route_class=Route)
+withdrawal = APIRouter(prefix="/v1/auth", tags=["auth"], responses=KEYED, route_class=Route)
 
 _Blank = BeforeValidator(lambda value: value or None)
 _Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
 
 
-@withdrawal.delete("/withdraw", responses={200: {"model": Message}})
+@withdrawal.delete("/withdraw", responses=answers(200, Message))
 async def withdraw(identity: SignedIn, users: CurrentUsers, auth: CurrentAuth) -> Response:
     """Delete the signed-in user for good; the address may sign up again at once."""
     await users.withdraw(identity)
     return answer({"message": "The account was deleted"})
 
 
-@router.get("", responses={200: {"model": shapes.UserList}})
+@router.get("", responses=answers(200, shapes.UserList, UserForbidden))
 async def list_users(
     actor: Lists,
     users: CurrentUsers,
@@ -63,8 +77,9 @@ async def list_users(
 
 @router.post(
     "",
-    status_code=201,
-    responses={201: {"model": shapes.User}},
+    responses=answers(
+        201, shapes.User, UserForbidden, InvalidName, InvalidEmail, InvalidRole, EmailAlreadyExists
+    ),
     openapi_extra=documented(bodies.NewUser),
 )
 async def create_user(actor: Creates, users: CurrentUsers, exchange: CurrentExchange) -> Response:
@@ -77,7 +92,7 @@ async def create_user(actor: Creates, users: CurrentUsers, exchange: CurrentExch
     return answer(shapes.user(made), 201)
 
 
-@router.get("/{user_id}", responses={200: {"model": shapes.User | shapes.PublicUser}})
+@router.get("/{user_id}", responses=answers(200, shapes.User | shapes.PublicUser, UserNotFound))
 async def get_user(user_id: str, actor: Reads, users: CurrentUsers) -> Response:
     """A user: whole for that user and admins, for others what is public."""
     return answer(users.shown(actor, await users.records.get(user_id)))
@@ -85,7 +100,7 @@ async def get_user(user_id: str, actor: Reads, users: CurrentUsers) -> Response:
 
 @router.patch(
     "/{user_id}",
-    responses={200: {"model": shapes.User}},
+    responses=answers(200, shapes.User, UserNotFound, UserForbidden, InvalidName),
     openapi_extra=documented(bodies.AdminUserUpdate),
 )
 async def update_user(
@@ -99,7 +114,7 @@ async def update_user(
     return answer(shapes.user(await users.update(document, changes)))
 
 
-@router.delete("/{user_id}", responses={200: {"model": Message}})
+@router.delete("/{user_id}", responses=answers(200, Message, UserNotFound, UserForbidden))
 async def delete_user(user_id: str, actor: Deletes, users: CurrentUsers) -> Response:
     """Delete a user for good; the address may sign up again at once."""
     document = await users.records.get(user_id)
@@ -110,7 +125,7 @@ async def delete_user(user_id: str, actor: Deletes, users: CurrentUsers) -> Resp
 
 @router.patch(
     "/{user_id}/role",
-    responses={200: {"model": shapes.User}},
+    responses=answers(200, shapes.User, UserNotFound, UserForbidden, InvalidRole),
     openapi_extra=documented(bodies.RoleUpdate),
 )
 async def change_role(
@@ -125,7 +140,10 @@ async def change_role(
     return answer(shapes.user(await users.set_role(document, body.role, roles)))
 
 
-@router.get("/{user_id}/profile", responses={200: {"model": shapes.Profile | shapes.PublicProfile}})
+@router.get(
+    "/{user_id}/profile",
+    responses=answers(200, shapes.Profile | shapes.PublicProfile, UserNotFound, UserForbidden),
+)
 async def get_profile(user_id: str, actor: Reads, users: CurrentUsers) -> Response:
     """The profile: whole for that user and admins, reduced for others if it is public."""
     return answer(users.profile(actor, await users.records.get(user_id)))
@@ -133,7 +151,9 @@ async def get_profile(user_id: str, actor: Reads, users: CurrentUsers) -> Respon
 
 @router.patch(
     "/{user_id}/profile",
-    responses={200: {"model": shapes.Profile}},
+    responses=answers(
+        200, shapes.Profile, UserNotFound, UserForbidden, InvalidName, InvalidNickname
+    ),
     openapi_extra=documented(bodies.ProfileUpdate),
 )
 async def update_profile(
@@ -149,7 +169,7 @@ async def update_profile(
 
 @router.post(
     "/{user_id}/avatar/upload-url",
-    responses={200: {"model": shapes.Upload}},
+    responses=answers(200, shapes.Upload, UserNotFound, UserForbidden),
     openapi_extra=documented(bodies.UploadRequest),
 )
 async def request_upload(
@@ -165,7 +185,16 @@ async def request_upload(
 
 @router.patch(
     "/{user_id}/avatar",
-    responses={200: {"model": shapes.User}},
+    responses=answers(
+        200,
+        shapes.User,
+        UserNotFound,
+        UserForbidden,
+        ObjectNotFound,
+        ObjectAccessDenied,
+        ObjectOverLimit,
+        UnsupportedObjectType,
+    ),
     openapi_extra=documented(bodies.AvatarUpdate),
 )
 async def set_avatar(
@@ -179,7 +208,7 @@ async def set_avatar(
     return answer(shapes.user(changed))
 
 
-@router.delete("/{user_id}/avatar", responses={200: {"model": Message}})
+@router.delete("/{user_id}/avatar", responses=answers(200, Message, UserNotFound, UserForbidden))
 async def remove_avatar(user_id: str, actor: Updates, users: CurrentUsers) -> Response:
     """The user has no image any more; a stored picture is removed."""
     document = await users.records.get(user_id)

@@ -8,17 +8,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from bkend.http.dependencies import REFUSALS, CurrentExchange, services_of
+from bkend.errors import ScopeInsufficient
+from bkend.http.dependencies import KEYED, WITH_KEY, WITH_USER, CurrentExchange, services_of
 from bkend.http.manage.bodies import answer, documented, read_body
-from bkend.http.openapi import Route
+from bkend.http.openapi import Route, answers, describes
 from bkend.users import bodies, shapes
 from bkend.users.actor import Actor
 from bkend.users.bodies import given
 from bkend.users.callers import CurrentUsers, acting
+from bkend.users.errors import SlugAlreadyExists, UserForbidden, UserNotFound, UserUnauthorized
 
-router = APIRouter(
-    prefix="/v1/users/{user_id}", tags=["users"], responses=REFUSALS, route_class=Route
-)
+router = APIRouter(prefix="/v1/users/{user_id}", tags=["users"], responses=KEYED, route_class=Route)
 
 
 _reading, _changing = acting("read"), acting("update")
@@ -30,10 +30,12 @@ async def _own(user_id: str, request: Request, actor: Actor) -> dict[str, Any]:
     return document
 
 
+@describes(UserUnauthorized, ScopeInsufficient, security=(*WITH_KEY, *WITH_USER))
 async def _read(user_id: str, request: Request) -> dict[str, Any]:
     return await _own(user_id, request, await _reading(request))
 
 
+@describes(UserUnauthorized, ScopeInsufficient, security=(*WITH_KEY, *WITH_USER))
 async def _changed(user_id: str, request: Request) -> dict[str, Any]:
     return await _own(user_id, request, await _changing(request))
 
@@ -42,7 +44,7 @@ _Read = Annotated[dict[str, Any], Depends(_read)]
 _Changed = Annotated[dict[str, Any], Depends(_changed)]
 
 
-@router.get("/preferences", responses={200: {"model": shapes.Preferences}})
+@router.get("/preferences", responses=answers(200, shapes.Preferences, UserNotFound, UserForbidden))
 async def get_preferences(user: _Read) -> Response:
     """Language, time zone and theme; null until they are set."""
     return answer(shapes.preferences(user))
@@ -50,7 +52,7 @@ async def get_preferences(user: _Read) -> Response:
 
 @router.patch(
     "/preferences",
-    responses={200: {"model": shapes.Preferences}},
+    responses=answers(200, shapes.Preferences, UserNotFound, UserForbidden),
     openapi_extra=documented(bodies.PreferencesUpdate),
 )
 async def update_preferences(
@@ -61,7 +63,9 @@ async def update_preferences(
     return answer(shapes.preferences(await users.personal.set_preferences(user, changes)))
 
 
-@router.get("/notifications", responses={200: {"model": shapes.Notifications}})
+@router.get(
+    "/notifications", responses=answers(200, shapes.Notifications, UserNotFound, UserForbidden)
+)
 async def get_notifications(user: _Read) -> Response:
     """All seven switches."""
     return answer(shapes.notifications(user))
@@ -69,7 +73,7 @@ async def get_notifications(user: _Read) -> Response:
 
 @router.patch(
     "/notifications",
-    responses={200: {"model": shapes.Notifications}},
+    responses=answers(200, shapes.Notifications, UserNotFound, UserForbidden),
     openapi_extra=documented(bodies.NotificationsUpdate),
 )
 async def update_notifications(
@@ -80,7 +84,7 @@ async def update_notifications(
     return answer(shapes.notifications(await users.personal.set_notifications(user, changes)))
 
 
-@router.get("/onboarding", responses={200: {"model": shapes.Onboarding}})
+@router.get("/onboarding", responses=answers(200, shapes.Onboarding, UserNotFound, UserForbidden))
 async def get_onboarding(user: _Read) -> Response:
     """How far the user has come."""
     return answer(shapes.onboarding(user))
@@ -88,7 +92,7 @@ async def get_onboarding(user: _Read) -> Response:
 
 @router.patch(
     "/onboarding",
-    responses={200: {"model": shapes.Onboarding}},
+    responses=answers(200, shapes.Onboarding, UserNotFound, UserForbidden),
     openapi_extra=documented(bodies.OnboardingUpdate),
 )
 async def update_onboarding(
@@ -101,7 +105,9 @@ async def update_onboarding(
     return answer(shapes.onboarding(await users.personal.set_onboarding(user, status, steps)))
 
 
-@router.get("/public-settings", responses={200: {"model": shapes.PublicSettings}})
+@router.get(
+    "/public-settings", responses=answers(200, shapes.PublicSettings, UserNotFound, UserForbidden)
+)
 async def get_public_settings(user: _Read) -> Response:
     """Slug and visibility."""
     return answer(shapes.public_settings(user))
@@ -109,7 +115,7 @@ async def get_public_settings(user: _Read) -> Response:
 
 @router.patch(
     "/public-settings",
-    responses={200: {"model": shapes.PublicSettings}},
+    responses=answers(200, shapes.PublicSettings, UserNotFound, UserForbidden, SlugAlreadyExists),
     openapi_extra=documented(bodies.PublicSettingsUpdate),
 )
 async def update_public_settings(

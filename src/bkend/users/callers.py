@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 from fastapi import Depends, Request
 
 from bkend.errors import ScopeInsufficient
-from bkend.http.dependencies import exchange_of, services_of
+from bkend.http.dependencies import WITH_KEY, WITH_USER, exchange_of, services_of
 from bkend.http.gate import identify
+from bkend.http.openapi import describes
 from bkend.users.actor import Actor
-from bkend.users.errors import UserUnauthorized
+from bkend.users.errors import UserForbidden, UserUnauthorized
 from bkend.users.service import Users
 
 _Operation: TypeAlias = Literal["create", "read", "update", "delete", "list"]
@@ -32,6 +33,7 @@ def acting(operation: _Operation) -> Callable[..., Coroutine[Any, Any, Actor]]:
     Raises UserUnauthorized, ScopeInsufficient, TokenExpired, InvalidToken.
     """
 
+    @describes(UserUnauthorized, ScopeInsufficient, security=(*WITH_KEY, *WITH_USER))
     async def actor(request: Request) -> Actor:
         exchange = exchange_of(request)
         assert exchange.environment is not None
@@ -55,6 +57,7 @@ def acting(operation: _Operation) -> Callable[..., Coroutine[Any, Any, Actor]]:
 _listing = acting("list")
 
 
+@describes(UserUnauthorized, UserForbidden, ScopeInsufficient, security=(*WITH_KEY, *WITH_USER))
 async def _lists(request: Request) -> Actor:
     actor = await _listing(request)
     await services_of(request).users.require_listing(actor)

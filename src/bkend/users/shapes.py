@@ -4,13 +4,16 @@ leaves the server."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypeAlias
+from typing import Any, Literal, NotRequired, TypeAlias
 
 from typing_extensions import TypedDict
 
 from bkend.auth.shapes import Pagination
+from bkend.auth.social.shapes import Account as Account
 
 Document: TypeAlias = Mapping[str, Any]
+OnboardingStatus: TypeAlias = Literal["pending", "in_progress", "completed", "skipped"]
+Gender: TypeAlias = Literal["none", "male", "female", "etc"]
 NOTIFICATIONS: dict[str, bool] = {
     "service": True,
     "marketing": False,
@@ -31,19 +34,6 @@ class SocialLinks(TypedDict, total=False):
     linkedin: str
 
 
-class Account(TypedDict):
-    """A way to sign in (10 §11)."""
-
-    id: str
-    userId: str
-    type: str
-    provider: str
-    providerAccountId: str
-    email: str | None
-    connectedAt: str
-    linkedAt: str
-
-
 class User(TypedDict):
     """A user as that user and admins see it."""
 
@@ -55,14 +45,14 @@ class User(TypedDict):
     image: str | None
     emailVerified: str | None
     mobile: str | None
-    gender: str | None
+    gender: Gender | None
     bio: str | None
     socialLinks: SocialLinks | None
-    onboardingStatus: str
+    onboardingStatus: OnboardingStatus
     mfaEnabled: bool
     slug: str | None
     isPublic: bool
-    status: str
+    status: Literal["active", "banned"]
     createdAt: str
     updatedAt: str
     accounts: NotRequired[list[Account]]
@@ -106,10 +96,10 @@ class Profile(PublicProfile):
 
     email: str | None
     mobile: str | None
-    gender: str | None
+    gender: Gender | None
     role: str
     emailVerified: str | None
-    onboardingStatus: str
+    onboardingStatus: OnboardingStatus
 
 
 class Upload(TypedDict):
@@ -126,7 +116,7 @@ class Preferences(TypedDict):
 
     locale: str | None
     timezone: str | None
-    theme: str | None
+    theme: Literal["light", "dark", "system"] | None
 
 
 class Notifications(TypedDict):
@@ -144,8 +134,8 @@ class Notifications(TypedDict):
 class Onboarding(TypedDict):
     """How far the user has come; `onboardingStatus` repeats `status`."""
 
-    status: str
-    onboardingStatus: str
+    status: OnboardingStatus
+    onboardingStatus: OnboardingStatus
     completedSteps: list[str]
     completedAt: str | None
     updatedAt: str

@@ -265,7 +265,8 @@ async def test_the_openapi_document_describes_these_calls(tenant: Tenant) -> Non
     route = "/manage/v1/projects/{project}/environments/{env}/auth/providers/oauth/{provider}"
     assert document["paths"][route].keys() == {"get", "put", "delete"}
     body = document["paths"][route]["put"]["requestBody"]["content"]["application/json"]
-    assert "clientSecret" in body["schema"]["properties"]
+    described = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+    assert "clientSecret" in described["properties"]
     answer = document["paths"][route]["get"]["responses"]["200"]["content"]["application/json"]
     shown = answer["schema"]["$ref"].rpartition("/")[2]
     assert "clientSecret" not in document["components"]["schemas"][shown]["properties"]

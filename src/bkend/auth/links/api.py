@@ -9,29 +9,51 @@ from fastapi.responses import Response
 from pydantic import StringConstraints
 from starlette.responses import RedirectResponse
 
-from bkend.auth.errors import UnsupportedProvider
+from bkend.auth.errors import (
+    AccountBanned,
+    EmailAlreadyExists,
+    InvalidEmail,
+    InvalidPasswordFormat,
+    MagicLinkDisabled,
+    SameAsPreviousPassword,
+    SignupDisabled,
+    TooManyLoginAttempts,
+    TooManyRequests,
+    UnsupportedProvider,
+    WeakPassword,
+)
 from bkend.auth.identity import Identity
 from bkend.auth.links.addresses import with_query
 from bkend.auth.links.environments import services_of
 from bkend.auth.links.errors import (
+    AccountNotFound,
+    AlreadyVerified,
     MagicTokenMissing,
+    NotAllowed,
+    TooManyCodeRequests,
+    VerificationTokenExpired,
     VerificationTokenNotFound,
 )
 from bkend.auth.links.shapes import Confirmed, Sent, SocialResult, Verified
 from bkend.auth.links.tokens import environment_of
+from bkend.auth.mfa.errors import InvalidMfaCode, MfaBackupCodesExhausted, MfaRequired
 from bkend.auth.shapes import Message, TokenPair
 from bkend.errors import ApiError
 from bkend.http.bodies import Body, JsonRoute, answer
 from bkend.http.dependencies import (
-    REFUSALS,
+    KEYED,
+    KEYLESS,
+    WITH_KEY,
+    WITH_USER,
     CurrentClient,
     CurrentLinks,
     SignedIn,
     exchange_of,
 )
 from bkend.http.gate import identify
+from bkend.http.openapi import answers, describes
 
-router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=REFUSALS)
+router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=KEYED)
 
 _RESET_ASKED = "If this address is known, a mail with a link is on its way"
 _NO_TRACE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
@@ -72,6 +94,7 @@ class OrganizationSwitch(Body):
     organizationId: Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
+@describes(security=(*WITH_KEY, *WITH_USER))
 async def _signed_in_or_nobody(request: Request) -> Identity | None:
     """The caller; a bad token counts as none (10 §9)."""
     exchange = exchange_of(request)
@@ -88,7 +111,22 @@ _Anybody = Annotated[Identity | None, Depends(_signed_in_or_nobody)]
 # -- magic links ----------------------------------------------------------------------------------
 
 
-@router.post("/email/callback", responses={200: {"model": SocialResult}})
+@router.post(
+    "/email/callback",
+    responses=answers(
+        200,
+        SocialResult,
+        MagicTokenMissing,
+        UnsupportedProvider,
+        MagicLinkDisabled,
+        SignupDisabled,
+        AccountBanned,
+        MfaRequired,
+        InvalidMfaCode,
+        MfaBackupCodesExhausted,
+        TooManyLoginAttempts,
+    ),
+)
 async def redeem_magic_link(
     body: MagicToken, links: CurrentLinks, client: CurrentClient
 ) -> Response:
@@ -107,7 +145,10 @@ async def refuse_email_navigation() -> Response:
 # -- verification ---------------------------------------------------------------------------------
 
 
-@router.post("/signup/email/resend", responses={200: {"model": Sent}})
+@router.post(
+    "/signup/email/resend",
+    responses=answers(200, Sent, InvalidEmail, AlreadyVerified, TooManyCodeRequests),
+)
 async def resend_sign_up_mail(body: MailRequest, links: CurrentLinks) -> Response:
     """Mail a new user's verification link again."""
     return answer(await links.verification.resend_sign_up(body.email, body.callbackUrl))
@@ -115,7 +156,19 @@ async def resend_sign_up_mail(body: MailRequest, links: CurrentLinks) -> Respons
 
 @router.get(
     "/signup/email/confirm",
-    responses={200: {"model": Confirmed}, 302: {"description": "Back to `callbackUrl`"}},
+    responses={
+        **answers(
+            200,
+            Confirmed,
+            InvalidEmail,
+            AlreadyVerified,
+            EmailAlreadyExists,
+            VerificationTokenNotFound,
+            VerificationTokenExpired,
+        ),
+        302: {"description": "Back to `callbackUrl`"},
+    },
+    openapi_extra=KEYLESS,
 )
 async def confirm_by_link(
     request: Request,
@@ -146,19 +199,40 @@ def _redirect(url: str, **values: str) -> Response:
     return RedirectResponse(with_query(url, **values), 302, _NO_TRACE)
 
 
-@router.post("/email/verify/send", responses={200: {"model": Sent}})
+@router.post(
+    "/email/verify/send",
+    responses=answers(
+        200, Sent, InvalidEmail, AlreadyVerified, EmailAlreadyExists, TooManyCodeRequests
+    ),
+)
 async def send_verification(body: MailRequest, links: CurrentLinks, caller: _Anybody) -> Response:
     """Mail a link that verifies an address, or makes it the caller's."""
     return answer(await links.verification.request(body.email, body.callbackUrl, caller))
 
 
-@router.post("/email/verify/resend", responses={200: {"model": Sent}})
+@router.post(
+    "/email/verify/resend",
+    responses=answers(
+        200, Sent, InvalidEmail, AlreadyVerified, EmailAlreadyExists, TooManyCodeRequests
+    ),
+)
 async def resend_verification(body: MailRequest, links: CurrentLinks, caller: _Anybody) -> Response:
     """The same again; the link before is void."""
     return answer(await links.verification.request(body.email, body.callbackUrl, caller))
 
 
-@router.post("/email/verify/confirm", responses={200: {"model": Verified}})
+@router.post(
+    "/email/verify/confirm",
+    responses=answers(
+        200,
+        Verified,
+        InvalidEmail,
+        AlreadyVerified,
+        EmailAlreadyExists,
+        VerificationTokenNotFound,
+        VerificationTokenExpired,
+    ),
+)
 async def confirm_address(body: AddressConfirmation, links: CurrentLinks) -> Response:
     """Verify the address of a mailed token."""
     await links.verification.confirm(body.email, body.token)
@@ -168,14 +242,29 @@ async def confirm_address(body: AddressConfirmation, links: CurrentLinks) -> Res
 # -- passwords ------------------------------------------------------------------------------------
 
 
-@router.post("/password/reset/request", responses={200: {"model": Message}})
+@router.post(
+    "/password/reset/request", responses=answers(200, Message, InvalidEmail, TooManyCodeRequests)
+)
 async def request_reset(body: MailRequest, links: CurrentLinks) -> Response:
     """Mail a reset link, if the address is known; the answer does not tell."""
     await links.resets.request(body.email, body.callbackUrl)
     return answer({"message": _RESET_ASKED})
 
 
-@router.post("/password/reset/confirm", responses={200: {"model": Message}})
+@router.post(
+    "/password/reset/confirm",
+    responses=answers(
+        200,
+        Message,
+        InvalidEmail,
+        VerificationTokenNotFound,
+        VerificationTokenExpired,
+        InvalidPasswordFormat,
+        WeakPassword,
+        SameAsPreviousPassword,
+        AccountNotFound,
+    ),
+)
 async def confirm_reset(body: ResetConfirmation, links: CurrentLinks) -> Response:
     """Replace the password by a mailed token, and end all sessions."""
     await links.resets.confirm(body.email, body.token, body.newPassword)
@@ -185,7 +274,7 @@ async def confirm_reset(body: ResetConfirmation, links: CurrentLinks) -> Respons
 # -- organizations --------------------------------------------------------------------------------
 
 
-@router.post("/switch-organization", responses={200: {"model": TokenPair}})
+@router.post("/switch-organization", responses=answers(200, TokenPair, NotAllowed, TooManyRequests))
 async def switch_organization(
     body: OrganizationSwitch, identity: SignedIn, links: CurrentLinks
 ) -> Response:

@@ -8,17 +8,25 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from pydantic import StringConstraints
 
+from bkend.auth.errors import InvalidEmail
+from bkend.auth.links.errors import (
+    InvitationAlreadyAccepted,
+    InvitationExpired,
+    InvitationNotFound,
+    NotAllowed,
+)
 from bkend.auth.links.inviting import Inviting, NewInvitation
 from bkend.auth.links.shapes import Empty, Invitation, InvitationList
 from bkend.auth.shapes import Message
 from bkend.core import Core
-from bkend.errors import ScopeInsufficient
+from bkend.errors import ScopeInsufficient, Unauthorized
 from bkend.http.bodies import Body, JsonRoute, answer
-from bkend.http.dependencies import REFUSALS, CurrentLinks, FromOne, exchange_of
+from bkend.http.dependencies import KEYED, WITH_KEY, WITH_USER, CurrentLinks, FromOne, exchange_of
 from bkend.http.gate import identify
+from bkend.http.openapi import answers, describes
 
 router = APIRouter(
-    prefix="/v1/auth/invitations", tags=["auth"], route_class=JsonRoute, responses=REFUSALS
+    prefix="/v1/auth/invitations", tags=["auth"], route_class=JsonRoute, responses=KEYED
 )
 
 _LARGEST_PAGE = 100
@@ -58,6 +66,7 @@ class Rejection(Body):
     email: str
 
 
+@describes(Unauthorized, ScopeInsufficient, NotAllowed, security=(*WITH_KEY, *WITH_USER))
 async def _inviting(request: Request) -> Inviting:
     """Who calls. A secret key with scopes needs `invitations:…` (21 §6.1): roles are given here."""
     exchange = exchange_of(request)
@@ -86,7 +95,7 @@ async def _inviting_admin(caller: _Caller) -> Inviting:
 _Admin = Annotated[Inviting, Depends(_inviting_admin)]
 
 
-@router.post("", status_code=201, responses={201: {"model": Invitation}})
+@router.post("", responses=answers(201, Invitation, InvalidEmail, NotAllowed))
 async def invite(body: NewInvitationBody, caller: _Admin, links: CurrentLinks) -> Response:
     """Mail an invitation to a role in the app, or to an organization of the app's."""
     wanted = NewInvitation(
@@ -101,7 +110,7 @@ async def invite(body: NewInvitationBody, caller: _Admin, links: CurrentLinks) -
     return answer(await links.invitations.create(wanted, caller), 201)
 
 
-@router.get("", responses={200: {"model": InvitationList}})
+@router.get("", responses=answers(200, InvitationList))
 async def list_invitations(
     caller: _Caller,
     links: CurrentLinks,
@@ -123,26 +132,37 @@ async def list_invitations(
     return answer(found)
 
 
-@router.post("/accept", responses={200: {"model": Invitation}})
+@router.post(
+    "/accept",
+    responses=answers(200, Invitation, InvalidEmail, InvitationExpired, InvitationAlreadyAccepted),
+)
 async def accept(body: Acceptance, links: CurrentLinks) -> Response:
     """Accept an invitation, once."""
     return answer(await links.invitations.accept(body.token, body.email))
 
 
-@router.post("/reject", responses={200: {"model": Empty}})
+@router.post(
+    "/reject",
+    responses=answers(200, Empty, InvalidEmail, InvitationExpired, InvitationAlreadyAccepted),
+)
 async def reject(body: Rejection, links: CurrentLinks) -> Response:
     """Decline an invitation."""
     await links.invitations.reject(body.token, body.email)
     return answer({})
 
 
-@router.get("/{invitation_id}", responses={200: {"model": Invitation}})
+@router.get("/{invitation_id}", responses=answers(200, Invitation, InvitationNotFound))
 async def read_invitation(invitation_id: str, caller: _Caller, links: CurrentLinks) -> Response:
     """An invitation that the caller sent; any for admins."""
     return answer(await links.invitations.read(invitation_id, caller))
 
 
-@router.delete("/{invitation_id}", responses={200: {"model": Message}})
+@router.delete(
+    "/{invitation_id}",
+    responses=answers(
+        200, Message, InvitationNotFound, NotAllowed, InvitationExpired, InvitationAlreadyAccepted
+    ),
+)
 async def revoke(invitation_id: str, caller: _Caller, links: CurrentLinks) -> Response:
     """Take an invitation back."""
     await links.invitations.revoke(invitation_id, caller)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from bkend.auth.shapes import AuthResult, Message, Pagination
-
-
-class SocialResult(AuthResult):
-    """A token pair, whom it signs in, and whether they are new."""
-
-    is_new_user: bool
+from bkend.auth.shapes import Message, Pagination
+from bkend.auth.social.shapes import SocialResult as SocialResult
 
 
 class Sent(Message):
@@ -42,13 +37,13 @@ class Invitation(TypedDict):
     """An invitation as inviters and invited see it; the token is only mailed."""
 
     id: str
-    resourceType: str
+    resourceType: Literal["organization", "project", "user"]
     resourceId: str
     resourceName: str
     resourceRole: str
     email: str
     name: str
-    status: str
+    status: Literal["pending", "accepted", "rejected", "expired", "revoked"]
     expiresAt: str
     invitedBy: str | None
     inviterName: str | None

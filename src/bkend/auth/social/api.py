@@ -11,11 +11,20 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from bkend.auth.errors import AccountBanned, SignupDisabled, TooManyRequests
 from bkend.auth.sessions import Client
 from bkend.auth.shapes import Message
 from bkend.auth.social.asking import with_query
 from bkend.auth.social.configuration import require_name
-from bkend.auth.social.errors import InvalidOAuthCode
+from bkend.auth.social.errors import (
+    AccountAlreadyLinked,
+    AccountExistsDifferentProvider,
+    AccountNotFound,
+    InvalidOAuthCode,
+    LastAuthMethod,
+    OAuthNotConfigured,
+    UnsupportedProvider,
+)
 from bkend.auth.social.service import Grant, Social
 from bkend.auth.social.shapes import (
     Account,
@@ -29,12 +38,20 @@ from bkend.core import Core
 from bkend.errors import ApiError, Unauthorized
 from bkend.http.base import base_url
 from bkend.http.bodies import JsonRoute
-from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange, SignedIn, services_of
+from bkend.http.dependencies import (
+    KEYED,
+    KEYLESS,
+    CurrentClient,
+    CurrentExchange,
+    SignedIn,
+    services_of,
+)
 from bkend.http.exchange import Exchange
 from bkend.http.gate import enter
 from bkend.http.manage.bodies import FromOne
+from bkend.http.openapi import answers
 
-router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=REFUSALS)
+router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=JsonRoute, responses=KEYED)
 
 _LARGEST_PAGE = 100
 _NO_REFERRER = {"Referrer-Policy": "no-referrer"}
@@ -96,7 +113,19 @@ def _answer(body: Mapping[str, Any], status: int = 200) -> Response:
 # -- sign-in --------------------------------------------------------------------------------
 
 
-@router.post("/{provider}/callback", responses={200: {"model": SocialResult}})
+@router.post(
+    "/{provider}/callback",
+    responses=answers(
+        200,
+        SocialResult,
+        UnsupportedProvider,
+        OAuthNotConfigured,
+        InvalidOAuthCode,
+        AccountBanned,
+        SignupDisabled,
+        AccountExistsDifferentProvider,
+    ),
+)
 async def sign_in_with_provider(
     provider: str, body: ProviderGrant, social: _CurrentSocial, client: CurrentClient
 ) -> Response:
@@ -104,7 +133,10 @@ async def sign_in_with_provider(
     return _answer(await social.sign_in(provider, body.grant, client))
 
 
-@router.get("/{provider}/authorize", responses={200: {"model": AuthorizationUrl}})
+@router.get(
+    "/{provider}/authorize",
+    responses=answers(200, AuthorizationUrl, UnsupportedProvider, OAuthNotConfigured),
+)
 async def begin_sign_in(
     provider: str,
     redirect: Annotated[str, Query(min_length=1, max_length=2048)],
@@ -119,9 +151,19 @@ async def begin_sign_in(
 @router.get(
     "/{provider}/callback",
     responses={
-        200: {"model": SocialResult, "description": "Without a state of this server"},
+        **answers(
+            200,
+            SocialResult,
+            UnsupportedProvider,
+            OAuthNotConfigured,
+            InvalidOAuthCode,
+            AccountBanned,
+            SignupDisabled,
+            AccountExistsDifferentProvider,
+        ),
         302: {"description": "To the app, with tokens or with `error` and `errorMessage`"},
     },
+    openapi_extra=KEYLESS,
 )
 async def return_from_provider(
     provider: str,
@@ -197,7 +239,17 @@ def callback_url(request: Request, provider: str) -> str:
 # -- linked accounts ------------------------------------------------------------------------
 
 
-@router.post("/accounts", status_code=201, responses={201: {"model": Account}})
+@router.post(
+    "/accounts",
+    responses=answers(
+        201,
+        Account,
+        UnsupportedProvider,
+        OAuthNotConfigured,
+        InvalidOAuthCode,
+        AccountAlreadyLinked,
+    ),
+)
 async def link_account(
     body: NewAccount, identity: SignedIn, social: _CurrentSocial, request: Request
 ) -> Response:
@@ -209,7 +261,7 @@ async def link_account(
     return _answer(await social.accounts.link(identity, found), 201)
 
 
-@router.get("/accounts", responses={200: {"model": AccountList}})
+@router.get("/accounts", responses=answers(200, AccountList))
 async def list_accounts(
     identity: SignedIn, social: _CurrentSocial, page: FromOne = 1, limit: FromOne = 10
 ) -> Response:
@@ -217,7 +269,9 @@ async def list_accounts(
     return _answer(await social.accounts.list(identity, page, min(limit, _LARGEST_PAGE)))
 
 
-@router.post("/accounts/check", responses={200: {"model": AccountCheck}})
+@router.post(
+    "/accounts/check", responses=answers(200, AccountCheck, UnsupportedProvider, TooManyRequests)
+)
 async def check_account(
     body: AccountQuestion, social: _CurrentSocial, exchange: CurrentExchange, request: Request
 ) -> Response:
@@ -235,7 +289,10 @@ async def check_account(
     return _answer(found)
 
 
-@router.delete("/accounts/{provider}", responses={200: {"model": Message}})
+@router.delete(
+    "/accounts/{provider}",
+    responses=answers(200, Message, UnsupportedProvider, AccountNotFound, LastAuthMethod),
+)
 async def unlink_account(provider: str, identity: SignedIn, social: _CurrentSocial) -> Response:
     """Take an account from the caller, unless it is the only way to sign in."""
     await social.accounts.unlink(identity, provider)

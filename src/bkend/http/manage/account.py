@@ -5,7 +5,15 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from bkend.errors import Unauthorized
+from bkend.auth.errors import InvalidPassword
+from bkend.auth.mfa.errors import (
+    InvalidMfaCode,
+    MfaAlreadyEnabled,
+    MfaBackupCodesExhausted,
+    MfaNotEnabled,
+    MfaSetupExpired,
+)
+from bkend.errors import ConfirmationRequired, Forbidden, NotFound, Unauthorized
 from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange
 from bkend.http.manage import account_bodies as bodies
 from bkend.http.manage.admission import CurrentCore, CurrentSession, CurrentTenant
@@ -19,7 +27,19 @@ from bkend.http.manage.bodies import (
 )
 from bkend.http.manage.cookies import without_session
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes.accounts import (
+    Changed,
+    SecondFactorOff,
+    SecondFactorOn,
+    SecondFactorSetup,
+    TenantAccount,
+    TenantSession,
+)
+from bkend.http.manage.shapes.common import Deleted, DeletedMany, ListOf
+from bkend.http.manage.shapes.keys import AccessToken
+from bkend.http.openapi import answers
 from bkend.tenants.accounts import shape
+from bkend.tenants.errors import LastServerAdmin, OwnsOrganizations, TooManyAttempts
 from bkend.tenants.tokens import Wanted
 
 router = APIRouter(
@@ -27,7 +47,7 @@ router = APIRouter(
 )
 
 
-@router.get("")
+@router.get("", responses=answers(200, TenantAccount))
 async def get_account(tenant: CurrentTenant, core: CurrentCore) -> Response:
     """One's own account; also with a token that it made."""
     account = await core.tenants.accounts.get(tenant.account_id)
@@ -36,7 +56,7 @@ async def get_account(tenant: CurrentTenant, core: CurrentCore) -> Response:
     return answer(shape(account))
 
 
-@router.patch("", openapi_extra=documented(bodies.Profile))
+@router.patch("", responses=answers(200, TenantAccount), openapi_extra=documented(bodies.Profile))
 async def update_account(
     core: CurrentCore, found: CurrentSession, exchange: CurrentExchange
 ) -> Response:
@@ -46,7 +66,19 @@ async def update_account(
     return answer(shape(changed))
 
 
-@router.delete("", openapi_extra=documented(bodies.Proof))
+@router.delete(
+    "",
+    responses=answers(
+        200,
+        Deleted,
+        ConfirmationRequired,
+        InvalidPassword,
+        OwnsOrganizations,
+        LastServerAdmin,
+        TooManyAttempts,
+    ),
+    openapi_extra=documented(bodies.Proof, optional=True),
+)
 async def delete_account(
     request: Request,
     core: CurrentCore,
@@ -62,7 +94,11 @@ async def delete_account(
     return without_session(answer({"deleted": True, "id": found.account["id"]}), request)
 
 
-@router.put("/password", openapi_extra=documented(bodies.PasswordChange))
+@router.put(
+    "/password",
+    responses=answers(200, Changed, InvalidPassword, TooManyAttempts),
+    openapi_extra=documented(bodies.PasswordChange),
+)
 async def change_password(
     core: CurrentCore, found: CurrentSession, exchange: CurrentExchange
 ) -> Response:
@@ -74,7 +110,11 @@ async def change_password(
     return answer({"changed": True})
 
 
-@router.post("/mfa", openapi_extra=documented(bodies.Proof))
+@router.post(
+    "/mfa",
+    responses=answers(201, SecondFactorSetup, InvalidPassword, MfaAlreadyEnabled, TooManyAttempts),
+    openapi_extra=documented(bodies.Proof, optional=True),
+)
 async def begin_mfa(
     core: CurrentCore, found: CurrentSession, exchange: CurrentExchange
 ) -> Response:
@@ -84,7 +124,19 @@ async def begin_mfa(
     return answer(begun, 201)
 
 
-@router.post("/mfa/confirm", openapi_extra=documented(bodies.Code))
+@router.post(
+    "/mfa/confirm",
+    responses=answers(
+        200,
+        SecondFactorOn,
+        InvalidMfaCode,
+        MfaNotEnabled,
+        MfaSetupExpired,
+        MfaAlreadyEnabled,
+        TooManyAttempts,
+    ),
+    openapi_extra=documented(bodies.Code),
+)
 async def confirm_mfa(
     core: CurrentCore, found: CurrentSession, exchange: CurrentExchange
 ) -> Response:
@@ -94,7 +146,19 @@ async def confirm_mfa(
     return answer({"mfaEnabled": True, "backupCodes": codes})
 
 
-@router.delete("/mfa", openapi_extra=documented(bodies.Proof))
+@router.delete(
+    "/mfa",
+    responses=answers(
+        200,
+        SecondFactorOff,
+        InvalidPassword,
+        InvalidMfaCode,
+        MfaNotEnabled,
+        MfaBackupCodesExhausted,
+        TooManyAttempts,
+    ),
+    openapi_extra=documented(bodies.Proof, optional=True),
+)
 async def remove_mfa(
     core: CurrentCore, found: CurrentSession, exchange: CurrentExchange
 ) -> Response:
@@ -109,21 +173,21 @@ async def remove_mfa(
 # -- devices --------------------------------------------------------------------------------
 
 
-@router.get("/sessions")
+@router.get("/sessions", responses=answers(200, ListOf[TenantSession]))
 async def list_sessions(core: CurrentCore, found: CurrentSession, page: Page) -> Response:
     """Where the account is signed in, the latest use first."""
     items = await core.tenants.sessions.list(found.account["id"], found.session.id)
     return answer(page.shape(items[page.offset : page.offset + page.limit], len(items)))
 
 
-@router.delete("/sessions")
+@router.delete("/sessions", responses=answers(200, DeletedMany))
 async def end_other_sessions(core: CurrentCore, found: CurrentSession) -> Response:
     """Sign every other device out."""
     count = await core.tenants.sessions.end_others(found.account["id"], found.session.id)
     return answer({"deleted": True, "count": count})
 
 
-@router.delete("/sessions/{id}")
+@router.delete("/sessions/{id}", responses=answers(200, Deleted))
 async def end_session(id: str, core: CurrentCore, found: CurrentSession) -> Response:
     """Sign a device out."""
     await core.tenants.sessions.end(found.account["id"], id)
@@ -133,14 +197,18 @@ async def end_session(id: str, core: CurrentCore, found: CurrentSession) -> Resp
 # -- tokens ---------------------------------------------------------------------------------
 
 
-@router.get("/tokens")
+@router.get("/tokens", responses=answers(200, ListOf[AccessToken]))
 async def list_tokens(core: CurrentCore, found: CurrentSession, page: Page) -> Response:
     """One's own management tokens, without their values."""
     items, total = await core.tenants.tokens.list(found.account, page.offset, page.limit)
     return answer(page.shape(items, total))
 
 
-@router.post("/tokens", openapi_extra=documented(bodies.NewToken))
+@router.post(
+    "/tokens",
+    responses=answers(201, AccessToken, Forbidden, NotFound),
+    openapi_extra=documented(bodies.NewToken),
+)
 async def make_token(
     core: CurrentCore, found: CurrentSession, exchange: CurrentExchange, client: CurrentClient
 ) -> Response:
@@ -156,7 +224,7 @@ async def make_token(
     return answer(await core.tenants.tokens.create(found.account, wanted, client), 201)
 
 
-@router.delete("/tokens/{id}")
+@router.delete("/tokens/{id}", responses=answers(200, Deleted))
 async def revoke_token(
     id: str, core: CurrentCore, found: CurrentSession, client: CurrentClient
 ) -> Response:

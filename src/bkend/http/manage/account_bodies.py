@@ -6,10 +6,24 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
+from bkend.http.manage import fields
 from bkend.http.manage.bodies import Body
+
+_SCOPE = r"^(\*|[a-z][a-z-]*(:data)?):(\*|create|read|update|delete)$"
+
+
+def _limits(least: int, most: int) -> dict[str, Any]:
+    """What the services hold a text to, for the document: they name what is wrong with it."""
+    return {"minLength": least, "maxLength": most}
+
 
 Short = Annotated[str, Field(max_length=300)]
 Secret = Annotated[str, Field(max_length=1000)]
+Email = Annotated[str, Field(max_length=300, json_schema_extra={"format": "email"})]
+PersonName = Annotated[str, Field(max_length=300, json_schema_extra=_limits(2, 50))]
+Password = Annotated[str, Field(max_length=1000, json_schema_extra=_limits(10, 128))]
+Scope = Annotated[str, Field(max_length=300, json_schema_extra={"pattern": _SCOPE})]
+Time = Annotated[str, Field(max_length=300, json_schema_extra={"format": "date-time"})]
 
 
 class Naming(Body):
@@ -23,9 +37,9 @@ class FirstAccount(Body):
     """Who sets the server up, and for which organization."""
 
     token: Short | None = None
-    name: Short
-    email: Short
-    password: Secret
+    name: PersonName
+    email: Email
+    password: Password
     organization: Naming
     project: Naming | None = None
 
@@ -33,9 +47,9 @@ class FirstAccount(Body):
 class NewAccount(Body):
     """Somebody who signs up."""
 
-    name: Short
-    email: Short
-    password: Secret
+    name: PersonName
+    email: Email
+    password: Password
     acceptTerms: bool | None = None
     invitationToken: Short | None = None
 
@@ -43,7 +57,7 @@ class NewAccount(Body):
 class Login(Body):
     """An address, its password, and the code of an account with a second factor."""
 
-    email: Short
+    email: Email
     password: Secret
     code: Short | None = None
 
@@ -51,7 +65,7 @@ class Login(Body):
 class Address(Body):
     """Where a link goes."""
 
-    email: Short
+    email: Email
 
 
 class LinkLogin(Body):
@@ -65,7 +79,7 @@ class NewPassword(Body):
     """The token of a mailed link, and the password that is wanted."""
 
     token: Short
-    newPassword: Secret = Field(validation_alias=AliasChoices("newPassword", "password"))
+    newPassword: Password = Field(validation_alias=AliasChoices("newPassword", "password"))
 
 
 class Token(Body):
@@ -77,10 +91,10 @@ class Token(Body):
 class Profile(Body):
     """What of an account its holder changes; what is left out stays."""
 
-    name: Any = None
-    avatarUrl: Any = None
-    locale: Any = None
-    theme: Any = None
+    name: fields.PersonName = None
+    avatarUrl: fields.WebAddress = None
+    locale: fields.TenantLocale = None
+    theme: fields.Theme = None
 
     def given(self) -> dict[str, Any]:
         """The members that were sent."""
@@ -91,7 +105,7 @@ class PasswordChange(Body):
     """The present password, where there is one, and the next."""
 
     currentPassword: Secret | None = None
-    newPassword: Secret
+    newPassword: Password
 
 
 class Proof(Body):
@@ -115,9 +129,9 @@ class NewToken(Body):
 
     name: Short
     organizationId: Short | None = None
-    scopes: list[Short] | None = None
+    scopes: list[Scope] | None = None
     projectIds: list[Short] | None = None
-    expiresAt: Short | None = None
+    expiresAt: Time | None = None
 
 
 class NewDevice(Body):

@@ -16,19 +16,30 @@ from fastapi import Depends, Request
 from bkend.caller import Caller, managing
 from bkend.core import Core
 from bkend.environment import Environment, EnvironmentServices
-from bkend.errors import NotFound
+from bkend.errors import Forbidden, NotFound, TokenScopeInsufficient, Unauthorized
 from bkend.http.dependencies import exchange_of
-from bkend.http.manage.cookies import cookie_session
+from bkend.http.manage.cookies import COOKIE, CSRF_HEADER, cookie_session
 from bkend.http.manage.events import subject_of, target_of
+from bkend.http.openapi import Security, describes
 from bkend.manage.activity import Actor, Place
 from bkend.manage.control import KEYS
+from bkend.manage.errors import OrganizationSuspended
 from bkend.manage.recording import Report, begin_report
 from bkend.manage.rights import Right, Tenant, admit_token
 from bkend.tables.models import Table
-from bkend.tenants.errors import SessionRequired
+from bkend.tenants.errors import CsrfFailed, SessionRequired
 from bkend.tenants.service import SignedIn
 
 LONGEST_USER_AGENT = 512
+SCHEMES = {
+    "managementToken": {"type": "http", "scheme": "bearer", "bearerFormat": "bt_…"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+    "csrf": {"type": "apiKey", "in": "header", "name": CSRF_HEADER},
+}
+"""How tenants say who they are, in the OpenAPI document."""
+BY_SESSION: Security = ({"session": [], "csrf": []},)
+BY_TENANT: Security = ({"managementToken": []}, *BY_SESSION)
+_NOT_THEIRS = (Unauthorized, CsrfFailed, Forbidden, TokenScopeInsufficient, OrganizationSuspended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,7 @@ async def session_of(request: Request) -> SignedIn:
     return found
 
 
+@describes(SessionRequired, CsrfFailed, security=BY_SESSION)
 async def current_session(request: Request) -> SignedIn:
     """See `session_of`."""
     return await session_of(request)
@@ -109,6 +121,7 @@ async def current_core(request: Request) -> Core:
     return core_of(request)
 
 
+@describes(*_NOT_THEIRS, security=BY_TENANT)
 async def current_tenant(request: Request) -> Tenant:
     """See `tenant_of`."""
     return await tenant_of(request)
@@ -168,6 +181,7 @@ def site_for(right: Right) -> Callable[..., Coroutine[Any, Any, Site]]:
     """The project of the path, by id or slug (within `?org=`), for a tenant who has the right.
     Raises Unauthorized, NotFound, Forbidden, TokenScopeInsufficient, OrganizationSuspended."""
 
+    @describes(*_NOT_THEIRS, security=BY_TENANT)
     async def admitted(project: str, request: Request) -> Site:
         return await _site(request, project, right)
 
@@ -178,6 +192,7 @@ def room_for(right: Right) -> Callable[..., Coroutine[Any, Any, Room]]:
     """The environment of the path, by id or name, for a tenant who has the right, which is checked
     before the environment is. What is changed from here on is reported. Raises as `site_for`."""
 
+    @describes(*_NOT_THEIRS, security=BY_TENANT)
     async def admitted(project: str, env: str, request: Request) -> Room:
         site = await _site(request, project, right)
         environment = await site.open(env)

@@ -8,39 +8,40 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from typing_extensions import TypedDict
 
-from bkend.auth.shapes import Pagination
 from bkend.errors import InvalidParameters
 from bkend.http.manage.bodies import Body
 
+_TenYears = Annotated[int, Field(ge=1, le=10 * 365 * 24 * 60 * 60)]
+_Address = Annotated[str, Field(max_length=2048)]
+
 
 class PasswordPolicy(Body):
-    """The rules for new passwords (10 §4)."""
+    """The rules for new passwords (10 §4); null brings a default back."""
 
-    minLength: int = 8
-    maxLength: int = 128
-    requireUppercase: bool = False
-    requireLowercase: bool = False
-    requireNumbers: bool = False
-    requireSpecialChars: bool = False
-    expirationDays: int | None = None
-    breachCheck: Literal["off", "list"] = "off"
+    minLength: Annotated[int, Field(ge=6, le=72)] | None = None
+    maxLength: Annotated[int, Field(ge=6, le=1024)] | None = None
+    requireUppercase: bool | None = None
+    requireLowercase: bool | None = None
+    requireNumbers: bool | None = None
+    requireSpecialChars: bool | None = None
+    expirationDays: Annotated[int, Field(ge=1, le=3650)] | None = None
+    breachCheck: Literal["off", "list"] | None = None
 
 
-class EmailProvider(Body):
-    """Sign-in with e-mail address and password, or a magic link."""
+class EmailProviderUpdate(Body):
+    """Sign-in with e-mail address and password, or a magic link; null brings a default back."""
 
     provider: Literal["email"] = "email"
-    enabled: bool = True
-    passwordPolicy: PasswordPolicy = PasswordPolicy()
-    magicLinkEnabled: bool = True
-    magicLinkExpirationMinutes: int = 15
-    requireEmailVerification: bool = False
-    sendVerificationOnSignup: bool = False
+    enabled: bool | None = None
+    passwordPolicy: PasswordPolicy | None = None
+    magicLinkEnabled: bool | None = None
+    magicLinkExpirationMinutes: Annotated[int, Field(ge=1, le=1440)] | None = None
+    requireEmailVerification: bool | None = None
+    sendVerificationOnSignup: bool | None = None
 
 
 class OAuthProviderUpdate(Body):
@@ -57,62 +58,34 @@ class OAuthProviderUpdate(Body):
     baseUrl: str | None = None
 
 
-class OAuthProvider(TypedDict, total=False):
-    """A provider as it is configured; `issuer` or `baseUrl` by its type."""
-
-    provider: str
-    type: Literal["openid", "github"]
-    enabled: bool
-    clientId: str | None
-    hasClientSecret: bool
-    redirectUri: str
-    callbackUrl: str
-    scopes: list[str]
-    additionalClientIds: list[str]
-    issuer: str | None
-    baseUrl: str | None
-
-
-class ProviderList(TypedDict):
-    """A page of providers, e-mail first."""
-
-    items: list[Any]
-    pagination: Pagination
-
-
-class DeletedProvider(TypedDict):
-    """The provider whose configuration is gone."""
-
-    deleted: bool
-    id: str
-
-
 class AuthSettingsBody(Body):
     """The settings of sign-in (00 §11); a section such as `rateLimits` may also be an object."""
 
-    accessTokenTtlSeconds: int | None = None
-    refreshTokenTtlSeconds: int | None = None
-    refreshReuseGraceSeconds: int | None = None
-    verificationTokenTtlHours: int | None = None
-    invitationExpirationDays: int | None = None
-    mfaSetupTtlMinutes: int | None = None
-    deletedUserRetentionDays: int | None = None
+    accessTokenTtlSeconds: _TenYears | None = None
+    refreshTokenTtlSeconds: _TenYears | None = None
+    refreshReuseGraceSeconds: Annotated[int, Field(ge=0, le=60)] | None = None
+    verificationTokenTtlHours: Annotated[int, Field(ge=1, le=8760)] | None = None
+    invitationExpirationDays: Annotated[int, Field(ge=1, le=365)] | None = None
+    mfaSetupTtlMinutes: Annotated[int, Field(ge=1, le=1440)] | None = None
+    deletedUserRetentionDays: Annotated[int, Field(ge=0, le=3650)] | None = None
     allowSignup: bool | None = None
     mfaAvailable: bool | None = None
     publicAccountCheck: bool | None = None
     resetRequiresVerifiedEmail: bool | None = None
     userListing: Literal["all", "admin"] | None = None
-    allowedRedirectUrls: list[str] | None = None
-    siteUrl: str | None = None
-    resetUrl: str | None = None
-    inviteUrl: str | None = None
+    allowedRedirectUrls: Annotated[list[_Address], Field(max_length=100)] | None = None
+    siteUrl: _Address | None = None
+    resetUrl: _Address | None = None
+    inviteUrl: _Address | None = None
     rateLimitsEnabled: bool | None = Field(None, alias="rateLimits.enabled")
-    signUpsPerAddress: int | None = Field(None, alias="rateLimits.signUpsPerAddress")
+    signUpsPerAddress: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, alias="rateLimits.signUpsPerAddress"
+    )
 
 
 AUTH_SETTINGS = tuple(f.alias or name for name, f in AuthSettingsBody.model_fields.items())
 _POLICY = tuple(PasswordPolicy.model_fields)
-_EMAIL = {name: name for name in EmailProvider.model_fields if name != "provider"}
+_EMAIL = {name: name for name in EmailProviderUpdate.model_fields if name != "provider"}
 _EMAIL["enabled"] = "email.enabled"
 
 

@@ -14,6 +14,8 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bkend.errors import ConfirmationRequired, Detail, InvalidParameters
 from bkend.http.exchange import Exchange
+from bkend.http.manage import fields
+from bkend.http.openapi import documented as documented
 from bkend.store.documents import wire_json
 
 LARGEST_PAGE = 100
@@ -50,10 +52,10 @@ class Labels(Body):
 class PermissionParts(Body):
     """The four parts; each that is given is replaced whole, null brings the default back."""
 
-    permissions: Any = None
-    expressionPermissions: Any = None
-    columnPermissions: Any = None
-    rowFilters: Any = None
+    permissions: fields.Permissions = None
+    expressionPermissions: fields.Expressions = None
+    columnPermissions: fields.ColumnRules = None
+    rowFilters: fields.RowFilters = None
 
     def given(self) -> dict[str, Any]:
         """The parts that were sent."""
@@ -72,11 +74,11 @@ class NewTable(TableUpdate):
     """A table to make. `schema` in any notation of 21 §2; a list may also stand under `fields`."""
 
     tableName: str = Field(validation_alias=AliasChoices("tableName", "name"))
-    definition: Any = Field(
+    definition: fields.Columns = Field(
         default_factory=dict, validation_alias=AliasChoices("schema", "fields"), alias="schema"
     )
     required: list[str] = []
-    indexes: Any = []
+    indexes: fields.Indexes = []
 
 
 class FieldsChange(Body):
@@ -109,11 +111,11 @@ class BulkDelete(Body):
 class ProjectUpdate(Body):
     """Settings are merged into those there are; null brings a default back."""
 
-    name: Any = None
-    slug: Any = None
-    description: Any = None
-    status: Any = None
-    settings: Any = None
+    name: fields.Name = None
+    slug: fields.Slug = None
+    description: fields.Description = None
+    status: fields.ProjectStatus = None
+    settings: fields.Settings = None
 
     def given(self) -> dict[str, Any]:
         """The members that were sent."""
@@ -192,25 +194,6 @@ def _said(kind: str, context: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "literal_error":
         return f"must be {context['expected']}", "enum"
     return "is not valid", "type"
-
-
-def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """For `openapi_extra`: the body that `read_body` reads."""
-    schema = model.model_json_schema(by_alias=True)
-    schema = _inlined(schema, schema.pop("$defs", {}))
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    """The schema with its own definitions in place of references, which would lead nowhere."""
-    if isinstance(schema, dict):
-        reference = schema.get("$ref")
-        if isinstance(reference, str):
-            return _inlined(definitions[reference.rpartition("/")[2]], definitions)
-        return {name: _inlined(value, definitions) for name, value in schema.items()}
-    if isinstance(schema, list):
-        return [_inlined(value, definitions) for value in schema]
-    return schema
 
 
 def answer(body: Any, status: int = 200) -> Response:

@@ -8,10 +8,11 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from bkend.core import Core
 from bkend.errors import InvalidParameters
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.exchange import Exchange
-from bkend.http.manage.admission import Reads, Room, Updates
+from bkend.http.manage.admission import CurrentCore, Reads, Room, Updates
 from bkend.http.manage.bodies import (
     FieldsChange,
     IndexesChange,
@@ -21,21 +22,53 @@ from bkend.http.manage.bodies import (
     read_body,
 )
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes.common import ListOf
+from bkend.http.manage.shapes.tables import (
+    FieldsApplied,
+    IndexesApplied,
+    IndexVersion,
+    SchemaVersion,
+)
 from bkend.http.manage.tables import PREFIX
+from bkend.http.openapi import answers, parameter
 from bkend.tables.design import Designed
-from bkend.tables.errors import VersionNotFound
+from bkend.tables.errors import (
+    DuplicateValue,
+    InvalidIndex,
+    InvalidSchema,
+    PreconditionFailed,
+    SystemTableProtected,
+    TableChanged,
+    TableNotFound,
+    VersionNotFound,
+)
 from bkend.tables.fields import FieldChanges, fields_given
 from bkend.tables.shapes import index_shapes, version_shape
-from bkend.tables.versions import Kind, find_version, list_versions
+from bkend.tables.versions import Kind, Version, find_version, list_versions
 
 router = APIRouter(
     prefix=f"{PREFIX}/{{table}}", tags=["tables"], responses=REFUSALS, route_class=Route
 )
 
+_IF_MATCH = {
+    "parameters": [
+        parameter(
+            "If-Match",
+            "header",
+            {"type": "string", "pattern": '^(W/)?"?[1-9][0-9]{0,8}"?$'},
+            "The schema version that the change is meant for; 412 for another one",
+        )
+    ]
+}
+_DESIGN = (TableNotFound, SystemTableProtected, TableChanged, PreconditionFailed)
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 
 
-@router.post("/fields/manage", openapi_extra=documented(FieldsChange))
+@router.post(
+    "/fields/manage",
+    responses=answers(200, FieldsApplied, *_DESIGN, InvalidSchema, InvalidIndex, DuplicateValue),
+    openapi_extra=documented(FieldsChange) | _IF_MATCH,
+)
 async def manage_fields(table: str, room: Updates, exchange: CurrentExchange) -> Response:
     """Add, update and remove fields, all or none, in one new schema version."""
     body = await read_body(exchange, FieldsChange)
@@ -67,7 +100,11 @@ async def manage_fields(table: str, room: Updates, exchange: CurrentExchange) ->
     )
 
 
-@router.post("/indexes/manage", openapi_extra=documented(IndexesChange))
+@router.post(
+    "/indexes/manage",
+    responses=answers(200, IndexesApplied, *_DESIGN, InvalidIndex, DuplicateValue),
+    openapi_extra=documented(IndexesChange) | _IF_MATCH,
+)
 async def manage_indexes(table: str, room: Updates, exchange: CurrentExchange) -> Response:
     """Add, replace and remove indexes, all or none, in one new index version."""
     body = await read_body(exchange, IndexesChange)
@@ -90,19 +127,31 @@ async def manage_indexes(table: str, room: Updates, exchange: CurrentExchange) -
     )
 
 
-@router.get("/schema/versions")
-async def list_schema_versions(table: str, room: Reads, page: Page) -> Response:
+@router.get(
+    "/schema/versions",
+    responses=answers(200, ListOf[SchemaVersion], TableNotFound, SystemTableProtected),
+)
+async def list_schema_versions(table: str, room: Reads, core: CurrentCore, page: Page) -> Response:
     """The schema's versions, newest first."""
-    return await _versions(table, room, page, "schema")
+    return await _versions(table, room, core, page, "schema")
 
 
-@router.get("/schema/versions/{version}")
-async def get_schema_version(table: str, version: str, room: Reads) -> Response:
+@router.get(
+    "/schema/versions/{version}",
+    responses=answers(
+        200, SchemaVersion, TableNotFound, SystemTableProtected, VersionNotFound, InvalidParameters
+    ),
+)
+async def get_schema_version(table: str, version: str, room: Reads, core: CurrentCore) -> Response:
     """One version of the schema."""
-    return await _version(table, room, "schema", version)
+    return await _version(table, room, core, "schema", version)
 
 
-@router.post("/schema/versions/{version}/apply")
+@router.post(
+    "/schema/versions/{version}/apply",
+    responses=answers(200, FieldsApplied, *_DESIGN, VersionNotFound, InvalidSchema, DuplicateValue),
+    openapi_extra=_IF_MATCH,
+)
 async def apply_schema_version(
     table: str, version: str, room: Updates, exchange: CurrentExchange
 ) -> Response:
@@ -128,19 +177,31 @@ async def apply_schema_version(
     )
 
 
-@router.get("/indexes/versions")
-async def list_index_versions(table: str, room: Reads, page: Page) -> Response:
+@router.get(
+    "/indexes/versions",
+    responses=answers(200, ListOf[IndexVersion], TableNotFound, SystemTableProtected),
+)
+async def list_index_versions(table: str, room: Reads, core: CurrentCore, page: Page) -> Response:
     """The versions of the indexes, newest first."""
-    return await _versions(table, room, page, "indexes")
+    return await _versions(table, room, core, page, "indexes")
 
 
-@router.get("/indexes/versions/{version}")
-async def get_index_version(table: str, version: str, room: Reads) -> Response:
+@router.get(
+    "/indexes/versions/{version}",
+    responses=answers(
+        200, IndexVersion, TableNotFound, SystemTableProtected, VersionNotFound, InvalidParameters
+    ),
+)
+async def get_index_version(table: str, version: str, room: Reads, core: CurrentCore) -> Response:
     """One version of the indexes."""
-    return await _version(table, room, "indexes", version)
+    return await _version(table, room, core, "indexes", version)
 
 
-@router.post("/indexes/versions/{version}/apply")
+@router.post(
+    "/indexes/versions/{version}/apply",
+    responses=answers(200, IndexesApplied, *_DESIGN, VersionNotFound, InvalidIndex, DuplicateValue),
+    openapi_extra=_IF_MATCH,
+)
 async def apply_index_version(
     table: str, version: str, room: Updates, exchange: CurrentExchange
 ) -> Response:
@@ -162,20 +223,28 @@ async def apply_index_version(
     )
 
 
-async def _versions(table: str, room: Room, page: Page, kind: Kind) -> Response:
+async def _versions(table: str, room: Room, core: Core, page: Page, kind: Kind) -> Response:
     found = await room.services.design.table(table)
     versions, total = await list_versions(
         room.environment.store, found, kind, offset=page.offset, limit=page.limit
     )
-    return answer(page.shape([version_shape(found, kind, one) for one in versions], total))
+    names = await _names(core, versions)
+    return answer(page.shape([version_shape(found, kind, v, names) for v in versions], total))
 
 
-async def _version(table: str, room: Room, kind: Kind, number: str) -> Response:
+async def _version(table: str, room: Room, core: Core, kind: Kind, number: str) -> Response:
     found = await room.services.design.table(table)
     version = await find_version(room.environment.store, found, kind, _number(number))
     if version is None:
         raise VersionNotFound(found.name, _number(number))
-    return answer(version_shape(found, kind, version))
+    names = await _names(core, [version])
+    return answer(version_shape(found, kind, version, names))
+
+
+async def _names(core: Core, versions: list[Version]) -> dict[str, str]:
+    """What the accounts are called that made the versions."""
+    accounts = await core.accounts.of(version.created_by for version in versions)
+    return {id: account["name"] for id, account in accounts.items()}
 
 
 def _schema_result(room: Room, designed: Designed) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from bkend.errors import InvalidParameters
+from bkend.errors import ConfirmationRequired, InvalidParameters
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.admission import (
     CreatesEnvironments,
     DeletesEnvironments,
@@ -26,8 +25,19 @@ from bkend.http.manage.bodies import (
 )
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.lists import Listed
+from bkend.http.manage.shapes.common import Deleted, ListOf
+from bkend.http.manage.shapes.projects import (
+    Copied,
+    CreatedEnvironment,
+    EnvironmentWithStatistics,
+    ProjectEnvironment,
+)
+from bkend.http.openapi import answers
 from bkend.inventory import statistics
+from bkend.manage.environment_records import shape
+from bkend.manage.errors import EnvironmentExists, EnvironmentLimitReached, LastEnvironment
 from bkend.manage.rights import Right
+from bkend.tables.errors import DuplicateValue, InvalidIndex, TableChanged
 
 router = APIRouter(
     prefix="/manage/v1/projects/{project}/environments",
@@ -42,8 +52,10 @@ _COPYING: Right = "table:update"
 class NewEnvironment(Body):
     """An environment to make; `copySchemaFrom` names another one of the project."""
 
-    environment: Any = None
-    environmentType: Any = None
+    model_config = fields.needs("environment")
+
+    environment: fields.EnvironmentName = None
+    environmentType: fields.EnvironmentType = None
     copySchemaFrom: str | None = None
 
 
@@ -56,31 +68,35 @@ class Copy(Body):
     templates: bool = False
 
 
-@router.get("")
+@router.get("", responses=answers(200, ListOf[ProjectEnvironment]))
 async def list_environments(site: ReadsEnvironments, listed: Listed) -> Response:
     """The environments of the project."""
     items, total = await site.core.environment_records.page(site.project, listed.listing)
-    return answer(listed.shape(items, total))
+    return answer(listed.shape([shape(one) for one in items], total))
 
 
-@router.post("", status_code=201, openapi_extra=documented(NewEnvironment))
+@router.post(
+    "",
+    responses=answers(201, CreatedEnvironment, EnvironmentExists, EnvironmentLimitReached),
+    openapi_extra=documented(NewEnvironment),
+)
 async def create_environment(site: CreatesEnvironments, exchange: CurrentExchange) -> Response:
     """An environment that can be used at once, and its publishable key."""
     body = await read_body(exchange, NewEnvironment)
     made, key = await site.core.provisioning.create(
         site.project, body.environment, body.environmentType, body.copySchemaFrom, site.actor
     )
-    return answer({**made, "apiKey": key}, 201)
+    return answer({**shape(made), "apiKey": key}, 201)
 
 
-@router.get("/{env}")
+@router.get("/{env}", responses=answers(200, EnvironmentWithStatistics))
 async def get_environment(site: ReadsEnvironments, env: str) -> Response:
     """An environment with what it holds."""
     document = await site.environment(env)
-    return answer({**document, "stats": await statistics(await site.open(env))})
+    return answer({**shape(document), "stats": await statistics(await site.open(env))})
 
 
-@router.delete("/{env}")
+@router.delete("/{env}", responses=answers(200, Deleted, ConfirmationRequired, LastEnvironment))
 async def delete_environment(
     site: DeletesEnvironments, env: str, exchange: CurrentExchange, confirm: str | None = None
 ) -> Response:
@@ -92,16 +108,21 @@ async def delete_environment(
     return answer({"deleted": True, "id": document["id"]})
 
 
-@router.post("/{env}/retry")
+@router.post("/{env}/retry", responses=answers(200, ProjectEnvironment, InvalidParameters))
 async def retry(site: UpdatesEnvironments, env: str) -> Response:
     """Set up once more an environment that is `creating` or `failed`."""
     document = await site.environment(env)
     if document["status"] == "active":
         raise InvalidParameters("This environment is active; there is nothing to set up")
-    return answer(await site.core.provisioning.set_up(site.project, document, site.actor))
+    made = await site.core.provisioning.set_up(site.project, document, site.actor)
+    return answer(shape(made))
 
 
-@router.post("/{env}/copy-to/{target}", openapi_extra=documented(Copy))
+@router.post(
+    "/{env}/copy-to/{target}",
+    responses=answers(200, Copied, InvalidIndex, DuplicateValue, TableChanged),
+    openapi_extra=documented(Copy, optional=True),
+)
 async def copy_to(
     site: UpdatesEnvironments, env: str, target: str, exchange: CurrentExchange
 ) -> Response:

@@ -12,9 +12,10 @@ from fastapi.responses import Response
 
 from bkend.files import bodies, shapes
 from bkend.files.actor import FileActor
-from bkend.files.api import FORM, Filters
+from bkend.files.api import FORM, UPLOAD_REFUSALS, Filters
 from bkend.files.callers import RawUrl
 from bkend.files.downloads import download_address
+from bkend.files.errors import FileNameTooLong, FileNotFound, InvalidFileName
 from bkend.files.receiving_forms import receive_form
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import DeletesFiles, ReadsFiles, Room, UpdatesFiles
@@ -25,6 +26,8 @@ from bkend.http.manage.bodies import (
     read_body,
 )
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes.common import Deleted
+from bkend.http.openapi import answers
 
 router = APIRouter(
     prefix="/manage/v1/projects/{project}/environments/{env}/files",
@@ -34,7 +37,7 @@ router = APIRouter(
 )
 
 
-@router.get("", responses={200: {"model": shapes.FileList}})
+@router.get("", responses=answers(200, shapes.FileList))
 async def list_files(
     room: ReadsFiles, raw: RawUrl, paging: Page, filters: Annotated[Filters, Depends()]
 ) -> Response:
@@ -43,28 +46,30 @@ async def list_files(
     return answer(paging.shape([shapes.file(one, raw) for one in items], total))
 
 
-@router.post("", status_code=201, responses={201: {"model": shapes.File}}, openapi_extra=FORM)
+@router.post("", responses=answers(201, shapes.File, *UPLOAD_REFUSALS), openapi_extra=FORM)
 async def upload_file(room: UpdatesFiles, raw: RawUrl, exchange: CurrentExchange) -> Response:
     """Upload and register a file, as a form."""
     made = await receive_form(exchange, room.services.files, _tenant(room))
     return answer(shapes.file(made, raw), 201)
 
 
-@router.get("/stats", responses={200: {"model": shapes.FileStatistics}})
+@router.get("/stats", responses=answers(200, shapes.FileStatistics))
 async def show_statistics(room: ReadsFiles) -> Response:
     """How many files there are, and their bytes."""
     count, size = await room.services.files.statistics()
     return answer({"fileCount": count, "storageBytes": size})
 
 
-@router.get("/{id}", responses={200: {"model": shapes.File}})
+@router.get("/{id}", responses=answers(200, shapes.File, FileNotFound))
 async def get_file(id: str, room: ReadsFiles, raw: RawUrl) -> Response:
     """A file."""
     return answer(shapes.file(await room.services.files.get(id), raw))
 
 
 @router.patch(
-    "/{id}", responses={200: {"model": shapes.File}}, openapi_extra=documented(bodies.FileUpdate)
+    "/{id}",
+    responses=answers(200, shapes.File, FileNotFound, InvalidFileName, FileNameTooLong),
+    openapi_extra=documented(bodies.FileUpdate),
 )
 async def update_file(
     id: str, room: UpdatesFiles, raw: RawUrl, exchange: CurrentExchange
@@ -76,14 +81,14 @@ async def update_file(
     return answer(shapes.file(changed, raw))
 
 
-@router.delete("/{id}")
+@router.delete("/{id}", responses=answers(200, Deleted, FileNotFound))
 async def delete_file(id: str, room: DeletesFiles) -> Response:
     """Delete a file with its bytes, for good."""
     await room.services.files.remove(_tenant(room), id)
     return answer({"deleted": True, "id": id})
 
 
-@router.post("/{id}/download-url", responses={200: {"model": shapes.DownloadAddress}})
+@router.post("/{id}/download-url", responses=answers(200, shapes.DownloadAddress, FileNotFound))
 async def download_url(id: str, room: ReadsFiles, raw: RawUrl) -> Response:
     """Where to GET the bytes."""
     files = room.services.files

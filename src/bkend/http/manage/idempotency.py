@@ -20,7 +20,9 @@ from bkend.http import openapi
 from bkend.http.dependencies import exchange_of
 from bkend.http.manage.admission import core_of, tenant_of
 from bkend.http.manage.cookies import require_own_page
+from bkend.manage.errors import IdempotencyMismatch, StillRunning
 from bkend.manage.idempotency import Kept, Taken
+from bkend.tenants.errors import CsrfFailed
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 _MANAGE = "/manage/v1"
@@ -43,6 +45,16 @@ _Taking: TypeAlias = Callable[[Request, str, str], Awaitable[Kept | Taken]]
 class Route(openapi.Route):
     """A route for those who have signed in."""
 
+    on_post = (InvalidParameters, IdempotencyMismatch, StillRunning)
+    post_parameters = (
+        openapi.parameter(
+            "Idempotency-Key",
+            "header",
+            {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+            "The same request again with the same key gets the answer of before, for 24 hours",
+        ),
+    )
+
     def get_route_handler(self) -> _Handler:
         """The handler, asked once a key."""
         return _once(super().get_route_handler(), _take_by_caller)
@@ -50,6 +62,12 @@ class Route(openapi.Route):
 
 class PublicRoute(openapi.Route):
     """A route that most callers call before they have signed in."""
+
+    def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        if path not in NEVER:
+            self.on_post = (*Route.on_post, CsrfFailed)
+            self.post_parameters = Route.post_parameters
 
     def get_route_handler(self) -> _Handler:
         """The handler, asked once a key where that is safe."""

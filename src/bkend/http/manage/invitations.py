@@ -3,16 +3,30 @@ invited (51 §3.3, §8)."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.admission import CurrentCore, CurrentTenant, actor_of
 from bkend.http.manage.bodies import Body, answer, documented, read_body
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.lists import Listed, Lowered
+from bkend.http.manage.shapes.common import Deleted, ListOf
+from bkend.http.manage.shapes.organizations import (
+    Declined,
+    InvitationView,
+    Joined,
+    OrganizationInvitation,
+)
+from bkend.http.openapi import answers
+from bkend.manage.errors import (
+    AlreadyMember,
+    InvitationForSomebodyElse,
+    InvitationPending,
+    OrganizationInvitationExpired,
+    RoleNotAllowed,
+)
 from bkend.manage.organizations import require_whole
 from bkend.manage.rights import Tenant
 
@@ -33,12 +47,14 @@ invited = APIRouter(
 class NewInvitation(Body):
     """Whom to invite, and as what: `admin`, `member` or `billing`."""
 
-    email: Any = None
-    name: Any = None
-    role: Any = None
+    model_config = fields.needs("email", "name")
+
+    email: fields.Email = None
+    name: fields.Name = None
+    role: fields.InvitedRole = None
 
 
-@router.get("")
+@router.get("", responses=answers(200, ListOf[OrganizationInvitation]))
 async def list_invitations(
     org: str, tenant: CurrentTenant, core: CurrentCore, listed: Listed, status: Lowered = None
 ) -> Response:
@@ -50,7 +66,13 @@ async def list_invitations(
     return answer(listed.shape(items, count))
 
 
-@router.post("", status_code=201, openapi_extra=documented(NewInvitation))
+@router.post(
+    "",
+    responses=answers(
+        201, OrganizationInvitation, RoleNotAllowed, InvitationPending, AlreadyMember
+    ),
+    openapi_extra=documented(NewInvitation),
+)
 async def invite(
     org: str,
     tenant: CurrentTenant,
@@ -65,14 +87,14 @@ async def invite(
     return answer(await core.invitations.create(found, body.model_dump(), actor, role), 201)
 
 
-@router.get("/{id}")
+@router.get("/{id}", responses=answers(200, OrganizationInvitation))
 async def get_invitation(org: str, id: str, tenant: CurrentTenant, core: CurrentCore) -> Response:
     """One invitation."""
     found, role = await core.organizations.admit(tenant, org, "member:read")
     return answer(await core.invitations.records.get(found, id, with_links=_sees_links(role)))
 
 
-@router.delete("/{id}")
+@router.delete("/{id}", responses=answers(200, Deleted, RoleNotAllowed))
 async def revoke_invitation(
     org: str, id: str, tenant: CurrentTenant, core: CurrentCore, request: Request
 ) -> Response:
@@ -82,7 +104,12 @@ async def revoke_invitation(
     return answer({"deleted": True, "id": id})
 
 
-@router.post("/{id}/resend")
+@router.post(
+    "/{id}/resend",
+    responses=answers(
+        200, OrganizationInvitation, RoleNotAllowed, InvitationPending, AlreadyMember
+    ),
+)
 async def resend_invitation(
     org: str, id: str, tenant: CurrentTenant, core: CurrentCore, request: Request
 ) -> Response:
@@ -91,13 +118,18 @@ async def resend_invitation(
     return answer(await core.invitations.resend(found, id, await actor_of(request, tenant), role))
 
 
-@invited.get("")
+@invited.get("", responses=answers(200, InvitationView))
 async def show_invitation(token: str, core: CurrentCore) -> Response:
     """What the holder of the link may know: who invites whom to what. Public."""
     return answer(await core.invitations.records.public(token))
 
 
-@invited.post("/accept")
+@invited.post(
+    "/accept",
+    responses=answers(
+        200, Joined, InvitationForSomebodyElse, OrganizationInvitationExpired, AlreadyMember
+    ),
+)
 async def accept_invitation(
     token: str, tenant: CurrentTenant, core: CurrentCore, request: Request
 ) -> Response:
@@ -106,7 +138,10 @@ async def accept_invitation(
     return answer(await core.invitations.accept(token, await actor_of(request, tenant)))
 
 
-@invited.post("/decline")
+@invited.post(
+    "/decline",
+    responses=answers(200, Declined, InvitationForSomebodyElse, OrganizationInvitationExpired),
+)
 async def decline_invitation(
     token: str, tenant: CurrentTenant, core: CurrentCore, request: Request
 ) -> Response:

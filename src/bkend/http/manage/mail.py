@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from bkend.auth.emails import normalise_email
+from bkend.auth.errors import InvalidEmail
 from bkend.errors import NotFound
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.admission import ReadsAuth, Room, UpdatesAuth
 from bkend.http.manage.bodies import Body, Page, answer, documented, read_body, read_optional_body
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes import mail as shapes
+from bkend.http.manage.shapes.common import Cleared, Deleted, ListOf
+from bkend.http.openapi import answers
+from bkend.mail.errors import TemplateNotFound
 
 PREFIX = "/manage/v1/projects/{project}/environments/{env}"
 
 router = APIRouter(prefix=PREFIX, tags=["mail"], responses=REFUSALS, route_class=Route)
 
 
-class MailConfig(Body):
+class MailConfigUpdate(Body):
     """What all mails have in common; null brings a default back."""
 
-    senderEmail: Any = None
-    senderName: Any = None
-    logoUrl: Any = None
-    brandColor: Any = None
-    overrideDefaults: Any = None
-    defaultLocale: Any = None
+    senderEmail: fields.NullableEmail = None
+    senderName: fields.SenderName = None
+    logoUrl: fields.WebAddress = None
+    brandColor: fields.Colour = None
+    overrideDefaults: fields.Switch = None
+    defaultLocale: fields.MailLocale = None
 
 
 class Template(Body):
@@ -50,21 +54,25 @@ class TestMail(Body):
     to: str
 
 
-@router.get("/email-templates/config")
+@router.get("/email-templates/config", responses=answers(200, shapes.MailConfig))
 async def get_config(room: ReadsAuth) -> Response:
     """Sender, logo, colour, and whether customized templates are in force."""
     return answer(await room.services.mail.templates.config())
 
 
-@router.put("/email-templates/config", openapi_extra=documented(MailConfig))
+@router.put(
+    "/email-templates/config",
+    responses=answers(200, shapes.MailConfig),
+    openapi_extra=documented(MailConfigUpdate),
+)
 async def put_config(room: UpdatesAuth, exchange: CurrentExchange) -> Response:
     """Change what is given of it."""
-    body = await read_body(exchange, MailConfig)
+    body = await read_body(exchange, MailConfigUpdate)
     changes = {name: getattr(body, name) for name in body.model_fields_set}
     return answer(await room.services.mail.templates.update_config(changes))
 
 
-@router.get("/email-templates")
+@router.get("/email-templates", responses=answers(200, ListOf[shapes.EmailTemplate]))
 async def list_templates(room: ReadsAuth, page: Page, locale: str | None = None) -> Response:
     """The five templates, in the default language or a given one."""
     templates = room.services.mail.templates
@@ -72,14 +80,18 @@ async def list_templates(room: ReadsAuth, page: Page, locale: str | None = None)
     return answer(page.shape(found[page.offset : page.offset + page.limit], len(found)))
 
 
-@router.get("/email-templates/{id}")
+@router.get("/email-templates/{id}", responses=answers(200, shapes.EmailTemplate, TemplateNotFound))
 async def get_template(id: str, room: ReadsAuth, locale: str | None = None) -> Response:
     """One template: customized, else built-in."""
     templates = room.services.mail.templates
     return answer(await templates.get(id, await templates.asked_locale(locale)))
 
 
-@router.put("/email-templates/{id}", openapi_extra=documented(Template))
+@router.put(
+    "/email-templates/{id}",
+    responses=answers(200, shapes.EmailTemplate, TemplateNotFound),
+    openapi_extra=documented(Template),
+)
 async def put_template(
     id: str, room: UpdatesAuth, exchange: CurrentExchange, locale: str | None = None
 ) -> Response:
@@ -91,7 +103,7 @@ async def put_template(
     return answer(await templates.update(id, language, body.subject, body.body))
 
 
-@router.delete("/email-templates/{id}")
+@router.delete("/email-templates/{id}", responses=answers(200, Deleted, TemplateNotFound))
 async def reset_template(id: str, room: UpdatesAuth, locale: str | None = None) -> Response:
     """Back to the built-in template, in one language or all."""
     templates = room.services.mail.templates
@@ -99,7 +111,11 @@ async def reset_template(id: str, room: UpdatesAuth, locale: str | None = None) 
     return answer({"deleted": True, "id": id})
 
 
-@router.post("/email-templates/{id}/preview", openapi_extra=documented(Draft))
+@router.post(
+    "/email-templates/{id}/preview",
+    responses=answers(200, shapes.MailPreview, TemplateNotFound),
+    openapi_extra=documented(Draft, optional=True),
+)
 async def preview_template(
     id: str, room: ReadsAuth, exchange: CurrentExchange, locale: str | None = None
 ) -> Response:
@@ -112,7 +128,11 @@ async def preview_template(
     return answer({"subject": shown.subject, "htmlBody": shown.html, "textBody": shown.text})
 
 
-@router.post("/email-templates/{id}/send-test", openapi_extra=documented(TestMail))
+@router.post(
+    "/email-templates/{id}/send-test",
+    responses=answers(200, shapes.TestMailSent, TemplateNotFound, InvalidEmail),
+    openapi_extra=documented(TestMail),
+)
 async def send_test(
     id: str, room: UpdatesAuth, exchange: CurrentExchange, locale: str | None = None
 ) -> Response:
@@ -127,7 +147,7 @@ async def send_test(
     return answer({"message": "The test mail is on its way", "to": to})
 
 
-@router.get("/outbox")
+@router.get("/outbox", responses=answers(200, ListOf[shapes.OutboxMail], NotFound))
 async def list_outbox(room: ReadsAuth, page: Page) -> Response:
     """Captured mails, newest first; 404 when mails are delivered."""
     _require_capture(room)
@@ -135,7 +155,7 @@ async def list_outbox(room: ReadsAuth, page: Page) -> Response:
     return answer(page.shape(found, total))
 
 
-@router.get("/outbox/{id}")
+@router.get("/outbox/{id}", responses=answers(200, shapes.OutboxMail))
 async def get_mail(id: str, room: ReadsAuth) -> Response:
     """One captured mail."""
     _require_capture(room)
@@ -145,7 +165,7 @@ async def get_mail(id: str, room: ReadsAuth) -> Response:
     return answer(found)
 
 
-@router.delete("/outbox")
+@router.delete("/outbox", responses=answers(200, Cleared, NotFound))
 async def clear_outbox(room: UpdatesAuth) -> Response:
     """Forget the captured mails."""
     _require_capture(room)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from bkend.errors import ConfirmationRequired
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.admission import CurrentCore, CurrentTenant, actor_of
 from bkend.http.manage.bodies import (
     Body,
@@ -19,6 +19,10 @@ from bkend.http.manage.bodies import (
 )
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.lists import Listed, Lowered
+from bkend.http.manage.shapes.common import Deleted, ListOf
+from bkend.http.manage.shapes.organizations import Member
+from bkend.http.openapi import answers
+from bkend.manage.errors import LastOwner, RoleNotAllowed
 
 router = APIRouter(
     prefix="/manage/v1/organizations/{org}/members",
@@ -31,10 +35,12 @@ router = APIRouter(
 class MemberRole(Body):
     """The role that a member is to have."""
 
-    role: Any = None
+    model_config = fields.needs("role")
+
+    role: fields.MemberRole = None
 
 
-@router.get("")
+@router.get("", responses=answers(200, ListOf[Member]))
 async def list_members(
     org: str,
     tenant: CurrentTenant,
@@ -51,14 +57,18 @@ async def list_members(
     return answer(listed.shape(items, count))
 
 
-@router.get("/{id}")
+@router.get("/{id}", responses=answers(200, Member))
 async def get_member(org: str, id: str, tenant: CurrentTenant, core: CurrentCore) -> Response:
     """One member, by its own id or the account's."""
     found, _ = await core.organizations.admit(tenant, org, "member:read")
     return answer(await core.team.get(found["id"], id, tenant.account_id))
 
 
-@router.patch("/{id}", openapi_extra=documented(MemberRole))
+@router.patch(
+    "/{id}",
+    responses=answers(200, Member, RoleNotAllowed, LastOwner),
+    openapi_extra=documented(MemberRole),
+)
 async def change_role(
     org: str,
     id: str,
@@ -74,7 +84,9 @@ async def change_role(
     return answer(await core.team.set_role(found["id"], id, body.role, actor, role))
 
 
-@router.delete("/{id}")
+@router.delete(
+    "/{id}", responses=answers(200, Deleted, ConfirmationRequired, RoleNotAllowed, LastOwner)
+)
 async def remove_member(
     org: str,
     id: str,

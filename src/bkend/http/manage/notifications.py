@@ -9,13 +9,15 @@ from bkend.http.dependencies import REFUSALS
 from bkend.http.manage.admission import CurrentCore, CurrentSession
 from bkend.http.manage.bodies import Page, answer
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes.accounts import NotificationList, Read
+from bkend.http.openapi import answers
 
 router = APIRouter(
     prefix="/manage/v1/notifications", tags=["account"], responses=REFUSALS, route_class=Route
 )
 
 
-@router.get("")
+@router.get("", responses=answers(200, NotificationList))
 async def list_notifications(core: CurrentCore, found: CurrentSession, page: Page) -> Response:
     """Invitations to one, and who has joined; the newest first."""
     items = await core.tenants.notifications.of(found.account)
@@ -23,7 +25,7 @@ async def list_notifications(core: CurrentCore, found: CurrentSession, page: Pag
     return answer(shown | {"unreadCount": sum(not one["isRead"] for one in items)})
 
 
-@router.post("/read")
+@router.post("/read", responses=answers(200, Read))
 async def mark_read(core: CurrentCore, found: CurrentSession) -> Response:
     """All that is there counts as read."""
     await core.tenants.notifications.mark_read(found.account["id"])

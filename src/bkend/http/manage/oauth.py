@@ -8,12 +8,13 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from bkend.auth.social.errors import OAuthNotConfigured, UnsupportedProvider
 from bkend.errors import ApiError
 from bkend.http.base import base_url
 from bkend.http.dependencies import REFUSALS, CurrentClient
 from bkend.http.manage.admission import CurrentCore
 from bkend.http.manage.cookies import is_secure, own_path, with_session
-from bkend.http.openapi import Route
+from bkend.http.openapi import Route, answers
 
 router = APIRouter(
     prefix="/manage/v1/session/oauth", tags=["session"], responses=REFUSALS, route_class=Route
@@ -26,7 +27,7 @@ _SECONDS = 600
 log = structlog.get_logger("bkend.tenants")
 
 
-@router.get("/{provider}")
+@router.get("/{provider}", responses=answers(303, None, OAuthNotConfigured, UnsupportedProvider))
 async def begin(
     provider: str, request: Request, core: CurrentCore, next: str = "/console/"
 ) -> Response:
@@ -46,7 +47,7 @@ async def begin(
     return response
 
 
-@router.get("/{provider}/callback")
+@router.get("/{provider}/callback", responses=answers(303, None))
 async def come_back(
     provider: str,
     request: Request,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from bkend.errors import Forbidden
+from bkend.auth.errors import EmailNotVerified
+from bkend.errors import ConfirmationRequired, Forbidden
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.activities import Wanted, list_activities
 from bkend.http.manage.admission import CurrentCore, CurrentTenant, actor_of
 from bkend.http.manage.bodies import (
@@ -22,8 +22,14 @@ from bkend.http.manage.bodies import (
 )
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.lists import Listed, Lowered
+from bkend.http.manage.shapes.activity import Activity, LoginEvent
+from bkend.http.manage.shapes.common import Deleted, ListOf
+from bkend.http.manage.shapes.keys import AccessToken
+from bkend.http.manage.shapes.organizations import Organization, OrganizationStatistics
+from bkend.http.openapi import answers
 from bkend.inventory import statistics, total
 from bkend.manage.control import MEMBERS
+from bkend.manage.errors import LastOwner, OrganizationSlugTaken
 from bkend.manage.listing import every
 from bkend.manage.organizations import require_whole
 from bkend.store import Equals
@@ -39,32 +45,36 @@ router = APIRouter(
 class NewOrganization(Body):
     """An organization to make; without `slug` one is made of the name."""
 
-    name: Any = None
-    slug: Any = None
-    displayName: Any = None
-    description: Any = None
-    notificationEmail: Any = None
+    model_config = fields.needs("name")
+
+    name: fields.Name = None
+    slug: fields.Slug = None
+    displayName: fields.DisplayName = None
+    description: fields.Description = None
+    notificationEmail: fields.NullableEmail = None
 
 
 class OrganizationUpdate(Body):
     """What may be changed; `status` by a server admin only."""
 
-    name: Any = None
-    displayName: Any = None
-    description: Any = None
-    notificationEmail: Any = None
-    slug: Any = None
-    status: Any = None
+    name: fields.Name = None
+    displayName: fields.DisplayName = None
+    description: fields.Description = None
+    notificationEmail: fields.NullableEmail = None
+    slug: fields.Slug = None
+    status: fields.OrganizationStatus = None
 
 
 class Transfer(Body):
     """Who is to be the Owner; `confirm` is `transfer`."""
 
-    accountId: Any = None
+    model_config = fields.needs("accountId", "confirm")
+
+    accountId: fields.Id = None
     confirm: str | None = None
 
 
-@router.get("")
+@router.get("", responses=answers(200, ListOf[Organization]))
 async def list_organizations(
     tenant: CurrentTenant, core: CurrentCore, listed: Listed, all: bool = False
 ) -> Response:
@@ -74,7 +84,11 @@ async def list_organizations(
     return answer(listed.shape(items, count))
 
 
-@router.post("", status_code=201, openapi_extra=documented(NewOrganization))
+@router.post(
+    "",
+    responses=answers(201, Organization, OrganizationSlugTaken, EmailNotVerified),
+    openapi_extra=documented(NewOrganization),
+)
 async def create_organization(
     tenant: CurrentTenant, core: CurrentCore, exchange: CurrentExchange, request: Request
 ) -> Response:
@@ -89,14 +103,16 @@ async def create_organization(
     return answer(await core.organizations.shape(made, "owner"), 201)
 
 
-@router.get("/{org}")
+@router.get("/{org}", responses=answers(200, Organization))
 async def get_organization(org: str, tenant: CurrentTenant, core: CurrentCore) -> Response:
     """An organization, by id or slug."""
     found, role = await core.organizations.admit(tenant, org, "organization:read")
     return answer(await core.organizations.shape(found, role))
 
 
-@router.patch("/{org}", openapi_extra=documented(OrganizationUpdate))
+@router.patch(
+    "/{org}", responses=answers(200, Organization), openapi_extra=documented(OrganizationUpdate)
+)
 async def update_organization(
     org: str,
     tenant: CurrentTenant,
@@ -124,7 +140,7 @@ async def update_organization(
     return answer(await core.organizations.shape(changed, role))
 
 
-@router.delete("/{org}")
+@router.delete("/{org}", responses=answers(200, Deleted, ConfirmationRequired))
 async def delete_organization(
     org: str,
     tenant: CurrentTenant,
@@ -140,7 +156,7 @@ async def delete_organization(
     return answer({"deleted": True, "id": found["id"]})
 
 
-@router.get("/{org}/stats")
+@router.get("/{org}/stats", responses=answers(200, OrganizationStatistics))
 async def show_statistics(org: str, tenant: CurrentTenant, core: CurrentCore) -> Response:
     """What the organization holds, counted."""
     found, role = await core.organizations.admit(tenant, org, "dashboard:read")
@@ -163,7 +179,7 @@ async def show_statistics(org: str, tenant: CurrentTenant, core: CurrentCore) ->
     )
 
 
-@router.get("/{org}/activities")
+@router.get("/{org}/activities", responses=answers(200, ListOf[Activity]))
 async def show_activities(
     org: str, tenant: CurrentTenant, core: CurrentCore, wanted: Wanted, page: Page
 ) -> Response:
@@ -172,7 +188,7 @@ async def show_activities(
     return await list_activities(core, found["id"], wanted, page)
 
 
-@router.get("/{org}/login-events")
+@router.get("/{org}/login-events", responses=answers(200, ListOf[LoginEvent]))
 async def show_sign_ins(org: str, tenant: CurrentTenant, core: CurrentCore, page: Page) -> Response:
     """The sign-ins of the organization's members, newest first."""
     found, _ = await core.organizations.admit(tenant, org, "activity:read")
@@ -183,7 +199,11 @@ async def show_sign_ins(org: str, tenant: CurrentTenant, core: CurrentCore, page
     return answer(page.shape(items, count))
 
 
-@router.post("/{org}/transfer", openapi_extra=documented(Transfer))
+@router.post(
+    "/{org}/transfer",
+    responses=answers(200, Organization, ConfirmationRequired),
+    openapi_extra=documented(Transfer),
+)
 async def transfer(
     org: str,
     tenant: CurrentTenant,
@@ -199,7 +219,7 @@ async def transfer(
     return answer(await core.organizations.shape(found, await tenant.role_in(found["id"])))
 
 
-@router.post("/{org}/leave")
+@router.post("/{org}/leave", responses=answers(200, Deleted, ConfirmationRequired, LastOwner))
 async def leave(
     org: str,
     tenant: CurrentTenant,
@@ -217,7 +237,7 @@ async def leave(
     return answer({"deleted": True, "id": found["id"]})
 
 
-@router.get("/{org}/access-tokens")
+@router.get("/{org}/access-tokens", responses=answers(200, ListOf[AccessToken]))
 async def list_tokens(
     org: str, tenant: CurrentTenant, core: CurrentCore, listed: Listed, type: Lowered = None
 ) -> Response:
@@ -228,7 +248,7 @@ async def list_tokens(
     return answer(listed.shape(items, count))
 
 
-@router.get("/{org}/access-tokens/{id}")
+@router.get("/{org}/access-tokens/{id}", responses=answers(200, AccessToken))
 async def get_token(org: str, id: str, tenant: CurrentTenant, core: CurrentCore) -> Response:
     """One of them."""
     found, _ = await core.organizations.admit(tenant, org, "access-token:read")

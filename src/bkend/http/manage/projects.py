@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from bkend.errors import InvalidParameters
+from bkend.errors import ConfirmationRequired, InvalidParameters, NotFound
 from bkend.http.dependencies import REFUSALS, CurrentExchange
+from bkend.http.manage import fields
 from bkend.http.manage.activities import Wanted, list_activities
 from bkend.http.manage.admission import (
     CurrentCore,
@@ -31,7 +32,23 @@ from bkend.http.manage.bodies import (
 )
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.lists import Listed, Lowered
+from bkend.http.manage.shapes.activity import Activity
+from bkend.http.manage.shapes.common import Deleted, ListOf
+from bkend.http.manage.shapes.projects import (
+    AllowedOrigins,
+    CreatedProject,
+    Project,
+    ProjectStatistics,
+)
+from bkend.http.openapi import answers
 from bkend.inventory import statistics, total
+from bkend.manage.environment_records import shape as environment_shape
+from bkend.manage.errors import (
+    InvalidOrigin,
+    OriginLimitReached,
+    ProjectLimitReached,
+    ProjectSlugTaken,
+)
 from bkend.manage.rights import RIGHTS
 
 router = APIRouter(
@@ -42,27 +59,33 @@ router = APIRouter(
 class NewProject(Body):
     """A project to make; without `slug` one is made of the name."""
 
+    model_config = fields.needs("name")
+
     organizationId: str | None = None
-    name: Any = None
-    slug: Any = None
-    description: Any = None
-    primaryCloud: Any = None
-    primaryRegion: Any = None
+    name: fields.Name = None
+    slug: fields.Slug = None
+    description: fields.Description = None
+    primaryCloud: fields.Cloud = None
+    primaryRegion: fields.Region = None
 
 
 class Origins(Body):
     """All origins that get CORS headers; none means any."""
 
-    allowedOrigins: Any = None
+    model_config = fields.needs("allowedOrigins")
+
+    allowedOrigins: fields.OriginList = None
 
 
 class Origin(Body):
     """One of them."""
 
-    origin: Any = None
+    model_config = fields.needs("origin")
+
+    origin: fields.Origin = None
 
 
-@router.get("")
+@router.get("", responses=answers(200, ListOf[Project], NotFound))
 async def list_projects(
     tenant: CurrentTenant,
     core: CurrentCore,
@@ -87,7 +110,11 @@ async def list_projects(
     return answer(listed.shape(items, count))
 
 
-@router.post("", status_code=201, openapi_extra=documented(NewProject))
+@router.post(
+    "",
+    responses=answers(201, CreatedProject, NotFound, ProjectSlugTaken, ProjectLimitReached),
+    openapi_extra=documented(NewProject),
+)
 async def create_project(
     tenant: CurrentTenant,
     core: CurrentCore,
@@ -114,16 +141,20 @@ async def create_project(
     )
     environment = await core.provisioning.set_up(project, environment, actor)
     shown = await core.projects.shape(project)
-    return answer({**shown, "environments": [environment], "apiKey": key}, 201)
+    return answer({**shown, "environments": [environment_shape(environment)], "apiKey": key}, 201)
 
 
-@router.get("/{project}")
+@router.get("/{project}", responses=answers(200, Project))
 async def get_project(site: ReadsProject) -> Response:
     """A project with its settings, by id or slug."""
     return answer(await site.core.projects.shape(site.project))
 
 
-@router.patch("/{project}", openapi_extra=documented(ProjectUpdate))
+@router.patch(
+    "/{project}",
+    responses=answers(200, Project, ProjectSlugTaken),
+    openapi_extra=documented(ProjectUpdate),
+)
 async def update_project(site: UpdatesProject, exchange: CurrentExchange) -> Response:
     """Change name, slug, description, status, settings; of the settings, those that are given."""
     body = await read_body(exchange, ProjectUpdate)
@@ -131,7 +162,7 @@ async def update_project(site: UpdatesProject, exchange: CurrentExchange) -> Res
     return answer(await site.core.projects.shape(changed))
 
 
-@router.delete("/{project}")
+@router.delete("/{project}", responses=answers(200, Deleted, ConfirmationRequired))
 async def delete_project(
     site: DeletesProject, exchange: CurrentExchange, confirm: str | None = None
 ) -> Response:
@@ -141,7 +172,7 @@ async def delete_project(
     return answer({"deleted": True, "id": site.project["id"]})
 
 
-@router.get("/{project}/stats")
+@router.get("/{project}/stats", responses=answers(200, ProjectStatistics))
 async def show_statistics(site: ReadsProject) -> Response:
     """What the project's environments hold, counted."""
     parts = []
@@ -152,20 +183,24 @@ async def show_statistics(site: ReadsProject) -> Response:
     return answer({"environmentCount": len(parts), **total(parts)})
 
 
-@router.get("/{project}/activities")
+@router.get("/{project}/activities", responses=answers(200, ListOf[Activity]))
 async def show_activities(site: ReadsActivity, wanted: Wanted, page: Page) -> Response:
     """Who changed what in the project, newest first."""
     id = site.project["organizationId"]
     return await list_activities(site.core, id, wanted, page, project_id=site.project["id"])
 
 
-@router.get("/{project}/cors")
+@router.get("/{project}/cors", responses=answers(200, AllowedOrigins))
 async def get_origins(site: ReadsProject) -> Response:
     """The origins that get CORS headers."""
     return answer(_origins(site.project))
 
 
-@router.put("/{project}/cors", openapi_extra=documented(Origins))
+@router.put(
+    "/{project}/cors",
+    responses=answers(200, AllowedOrigins, InvalidOrigin, OriginLimitReached),
+    openapi_extra=documented(Origins),
+)
 async def put_origins(site: UpdatesProject, exchange: CurrentExchange) -> Response:
     """Replace the list."""
     body = await read_body(exchange, Origins)
@@ -173,7 +208,11 @@ async def put_origins(site: UpdatesProject, exchange: CurrentExchange) -> Respon
     return answer(_origins(changed))
 
 
-@router.post("/{project}/cors/origins", status_code=201, openapi_extra=documented(Origin))
+@router.post(
+    "/{project}/cors/origins",
+    responses=answers(201, AllowedOrigins, InvalidOrigin, OriginLimitReached),
+    openapi_extra=documented(Origin),
+)
 async def add_origin(site: UpdatesProject, exchange: CurrentExchange) -> Response:
     """Add one."""
     body = await read_body(exchange, Origin)
@@ -181,7 +220,7 @@ async def add_origin(site: UpdatesProject, exchange: CurrentExchange) -> Respons
     return answer(_origins(changed), 201)
 
 
-@router.delete("/{project}/cors/origins")
+@router.delete("/{project}/cors/origins", responses=answers(200, AllowedOrigins, InvalidOrigin))
 async def remove_origin(
     site: UpdatesProject,
     exchange: CurrentExchange,

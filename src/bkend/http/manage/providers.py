@@ -11,29 +11,30 @@ from fastapi.responses import Response
 from bkend.auth.settings import AuthSettingProblem, AuthSettings
 from bkend.auth.social.api import callback_url
 from bkend.auth.social.configuration import Provider, ProviderProblem
+from bkend.auth.social.errors import UnsupportedProvider
 from bkend.errors import InvalidParameters
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import ReadsAuth, Room, UpdatesAuth
 from bkend.http.manage.auth_bodies import (
     AUTH_SETTINGS,
     AuthSettingsBody,
-    DeletedProvider,
-    EmailProvider,
-    OAuthProvider,
+    EmailProviderUpdate,
     OAuthProviderUpdate,
-    ProviderList,
     changes_of_email,
     changes_of_settings,
 )
 from bkend.http.manage.bodies import Page, answer, documented, read_json
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes import auth as shapes
+from bkend.http.manage.shapes.common import Deleted
+from bkend.http.openapi import answers
 
 PREFIX = "/manage/v1/projects/{project}/environments/{env}/auth"
 
 router = APIRouter(prefix=PREFIX, tags=["auth"], responses=REFUSALS, route_class=Route)
 
 
-@router.get("/providers", responses={200: {"model": ProviderList}})
+@router.get("/providers", responses=answers(200, shapes.ProviderList))
 async def list_providers(room: ReadsAuth, page: Page, request: Request) -> Response:
     """E-mail, Google, GitHub, then the other providers by name."""
     email = _email_shape(await room.services.auth.settings.current())
@@ -42,7 +43,7 @@ async def list_providers(room: ReadsAuth, page: Page, request: Request) -> Respo
     return answer(page.shape(shown[page.offset : page.offset + page.limit], len(shown)))
 
 
-@router.get("/providers/email", responses={200: {"model": EmailProvider}})
+@router.get("/providers/email", responses=answers(200, shapes.EmailProvider))
 async def get_email_provider(room: ReadsAuth) -> Response:
     """Sign-in with e-mail address and password, or a magic link."""
     return answer(_email_shape(await room.services.auth.settings.current()))
@@ -50,8 +51,8 @@ async def get_email_provider(room: ReadsAuth) -> Response:
 
 @router.put(
     "/providers/email",
-    responses={200: {"model": EmailProvider}},
-    openapi_extra=documented(EmailProvider),
+    responses=answers(200, shapes.EmailProvider),
+    openapi_extra=documented(EmailProviderUpdate),
 )
 async def update_email_provider(room: UpdatesAuth, exchange: CurrentExchange) -> Response:
     """Change what is given; null brings a default back."""
@@ -59,7 +60,9 @@ async def update_email_provider(room: UpdatesAuth, exchange: CurrentExchange) ->
     return answer(_email_shape(await _update(room, changes)))
 
 
-@router.get("/providers/oauth/{provider}", responses={200: {"model": OAuthProvider}})
+@router.get(
+    "/providers/oauth/{provider}", responses=answers(200, shapes.OAuthProvider, UnsupportedProvider)
+)
 async def get_oauth_provider(room: ReadsAuth, provider: str, request: Request) -> Response:
     """A provider's configuration, without its secret."""
     return answer(_shape(await room.services.social.providers.find(provider), request))
@@ -67,7 +70,7 @@ async def get_oauth_provider(room: ReadsAuth, provider: str, request: Request) -
 
 @router.put(
     "/providers/oauth/{provider}",
-    responses={200: {"model": OAuthProvider}},
+    responses=answers(200, shapes.OAuthProvider, UnsupportedProvider),
     openapi_extra=documented(OAuthProviderUpdate),
 )
 async def update_oauth_provider(
@@ -87,14 +90,14 @@ async def update_oauth_provider(
     return answer(_shape(found, request))
 
 
-@router.delete("/providers/oauth/{provider}", responses={200: {"model": DeletedProvider}})
+@router.delete("/providers/oauth/{provider}", responses=answers(200, Deleted, UnsupportedProvider))
 async def delete_oauth_provider(room: UpdatesAuth, provider: str) -> Response:
     """Forget a provider's configuration. Linked accounts stay, and wait for another one."""
     await room.services.social.providers.delete(provider)
     return answer({"deleted": True, "id": provider})
 
 
-@router.get("/settings", responses={200: {"model": AuthSettingsBody}})
+@router.get("/settings", responses=answers(200, shapes.AuthSettings))
 async def get_settings(room: ReadsAuth) -> Response:
     """Lifetimes, redirect addresses, who may sign up."""
     return answer(_settings_shape(await room.services.auth.settings.current()))
@@ -102,7 +105,7 @@ async def get_settings(room: ReadsAuth) -> Response:
 
 @router.put(
     "/settings",
-    responses={200: {"model": AuthSettingsBody}},
+    responses=answers(200, shapes.AuthSettings),
     openapi_extra=documented(AuthSettingsBody),
 )
 async def update_settings(room: UpdatesAuth, exchange: CurrentExchange) -> Response:

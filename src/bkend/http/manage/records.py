@@ -9,6 +9,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from bkend.errors import ConfirmationRequired
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import (
     CreatesRecords,
@@ -25,34 +26,61 @@ from bkend.http.manage.bodies import (
     require_confirmation,
 )
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes.common import Deleted, DeletedMany, JsonObject
+from bkend.http.manage.shapes.tables import NewRecords, Row, RowList
 from bkend.http.manage.tables import PREFIX
+from bkend.http.openapi import answers, parameter
+from bkend.query.errors import InvalidData, RestrictedColumn
 from bkend.records.access import Access
-from bkend.tables.errors import SystemTableProtected
+from bkend.records.errors import PermissionDenied, RecordNotFound
+from bkend.tables.errors import DuplicateValue, SystemTableProtected, TableNotFound
 from bkend.tables.models import SYSTEM_TABLES
+from bkend.tables.openapi import list_parameters
 from bkend.tables.permissions import Operation
 
 router = APIRouter(
     prefix=f"{PREFIX}/{{table}}/records", tags=["records"], responses=REFUSALS, route_class=Route
 )
 
+_ACCESS = (
+    TableNotFound,
+    SystemTableProtected,
+    InvalidData,
+    RestrictedColumn,
+    PermissionDenied,
+)
+_LISTING = {"parameters": list_parameters()}
+_SELECTING = {
+    "parameters": [
+        parameter("select", "query", {"type": "string"}, "Fields to answer with, with commas")
+    ]
+}
 _READABLE = frozenset({"users", "files"})
 
 
-@router.get("")
+@router.get("", responses=answers(200, RowList, *_ACCESS), openapi_extra=_LISTING)
 async def list_records(table: str, room: ReadsRecords, exchange: CurrentExchange) -> Response:
     """A page of records; parameters as in `GET /v1/data/{table}`."""
     access = await _admit(room, table, "list")
     return answer(await room.services.records.list(access, exchange.query_string))
 
 
-@router.post("", status_code=201)
+@router.post(
+    "",
+    responses=answers(201, Row | list[Row], *_ACCESS, DuplicateValue),
+    openapi_extra=documented(NewRecords),
+)
 async def create_records(table: str, room: CreatesRecords, exchange: CurrentExchange) -> Response:
     """Create a record, or with an array many of them."""
     access = await _admit(room, table, "create")
     return answer(await room.services.records.create(access, await exchange.body()), 201)
 
 
-@router.post("/bulk-delete", openapi_extra=documented(BulkDelete))
+@router.post(
+    "/bulk-delete",
+    responses=answers(200, DeletedMany, *_ACCESS, ConfirmationRequired),
+    openapi_extra=documented(BulkDelete),
+)
 async def delete_records(table: str, room: DeletesRecords, exchange: CurrentExchange) -> Response:
     """Delete up to 100 records in one step; `confirm` is the table's name."""
     access = await _admit(room, table, "delete")
@@ -62,7 +90,9 @@ async def delete_records(table: str, room: DeletesRecords, exchange: CurrentExch
     return answer({"deleted": True, "count": deleted})
 
 
-@router.get("/{id}")
+@router.get(
+    "/{id}", responses=answers(200, Row, *_ACCESS, RecordNotFound), openapi_extra=_SELECTING
+)
 async def get_record(
     table: str, id: str, room: ReadsRecords, exchange: CurrentExchange
 ) -> Response:
@@ -71,7 +101,11 @@ async def get_record(
     return answer(await room.services.records.get(access, id, exchange.query_string))
 
 
-@router.patch("/{id}")
+@router.patch(
+    "/{id}",
+    responses=answers(200, Row, *_ACCESS, RecordNotFound, DuplicateValue),
+    openapi_extra=documented(JsonObject),
+)
 async def update_record(
     table: str, id: str, room: UpdatesRecords, exchange: CurrentExchange
 ) -> Response:
@@ -80,7 +114,7 @@ async def update_record(
     return answer(await room.services.records.update(access, id, await exchange.body()))
 
 
-@router.delete("/{id}")
+@router.delete("/{id}", responses=answers(200, Deleted, *_ACCESS, RecordNotFound))
 async def delete_record(table: str, id: str, room: DeletesRecords) -> Response:
     """Delete a record for good."""
     access = await _admit(room, table, "delete")

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from starlette.routing import Match
 
 from bkend import __version__
+from bkend.http.dependencies import ErrorBody
 from bkend.http.manage import (
     account,
     design,
@@ -32,8 +33,9 @@ from bkend.http.manage import (
     tables,
     users,
 )
+from bkend.http.manage.admission import SCHEMES
 from bkend.http.manage.bodies import answer
-from bkend.http.openapi import Route, document
+from bkend.http.openapi import Document, Route
 
 _PARTS = (
     organizations.router,
@@ -63,9 +65,20 @@ _PARTS = (
 _documented: list[Any] = [route for part in _PARTS for route in part.routes]
 
 
+_DOCUMENT = Document(
+    lambda: _documented,
+    error=ErrorBody,
+    schemes=SCHEMES,
+    title="bkend management",
+    version=__version__,
+    description="What console, command line and tools are made with: organizations, projects, "
+    "environments, tables, users, files.",
+)
+
+
 async def show_openapi() -> Response:
     """The OpenAPI document of the management API."""
-    return answer(document(_documented, title="bkend management", version=__version__))
+    return answer(await _DOCUMENT.body())
 
 
 routes: list[Any] = [

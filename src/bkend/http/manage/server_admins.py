@@ -10,10 +10,12 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import Depends, Request
 
 from bkend.core import Core
-from bkend.errors import Forbidden
-from bkend.http.manage.admission import actor_of, core_of, tenant_of
+from bkend.errors import Forbidden, TokenScopeInsufficient, Unauthorized
+from bkend.http.manage.admission import BY_TENANT, actor_of, core_of, tenant_of
+from bkend.http.openapi import describes
 from bkend.manage.activity import Actor
 from bkend.manage.rights import Right
+from bkend.tenants.errors import CsrfFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ def admin_for(right: Right) -> Callable[[Request], Coroutine[Any, Any, Admin]]:
     """The server admin who calls. Raises Unauthorized, CsrfFailed, Forbidden for everybody else,
     TokenScopeInsufficient for a token whose scopes do not name the right."""
 
+    @describes(Unauthorized, CsrfFailed, Forbidden, TokenScopeInsufficient, security=BY_TENANT)
     async def admitted(request: Request) -> Admin:
         core, tenant = core_of(request), await tenant_of(request)
         if not await core.accounts.is_server_admin(tenant.account_id):

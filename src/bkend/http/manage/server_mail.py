@@ -11,7 +11,9 @@ from bkend.errors import Forbidden, NotFound
 from bkend.http.dependencies import REFUSALS
 from bkend.http.manage.admission import CurrentCore, CurrentSession
 from bkend.http.manage.bodies import Page, answer
-from bkend.http.openapi import Route
+from bkend.http.manage.shapes.common import Cleared, ListOf
+from bkend.http.manage.shapes.mail import OutboxMail
+from bkend.http.openapi import Route, answers
 from bkend.mail.outbox import Outbox
 from bkend.tenants.service import SignedIn
 
@@ -20,14 +22,14 @@ router = APIRouter(
 )
 
 
-@router.get("")
+@router.get("", responses=answers(200, ListOf[OutboxMail], Forbidden, NotFound))
 async def list_mails(core: CurrentCore, found: CurrentSession, page: Page) -> Response:
     """Captured mails, newest first; 404 when mails are delivered."""
     mails, total = await _outbox(core, found).readable(page.offset, page.limit)
     return answer(page.shape(mails, total))
 
 
-@router.get("/{id}")
+@router.get("/{id}", responses=answers(200, OutboxMail, Forbidden))
 async def get_mail(id: str, core: CurrentCore, found: CurrentSession) -> Response:
     """One captured mail."""
     mail = await _outbox(core, found).get(id)
@@ -36,7 +38,7 @@ async def get_mail(id: str, core: CurrentCore, found: CurrentSession) -> Respons
     return answer(mail)
 
 
-@router.delete("")
+@router.delete("", responses=answers(200, Cleared, Forbidden, NotFound))
 async def clear_mails(core: CurrentCore, found: CurrentSession) -> Response:
     """Forget the captured mails."""
     count = await _outbox(core, found).clear()

@@ -8,10 +8,19 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from bkend.auth.errors import EmailAlreadyExists, InvalidCredentials, SignupDisabled
+from bkend.auth.mfa.errors import InvalidMfaCode, MfaBackupCodesExhausted, MfaRequired
 from bkend.core import Core
+from bkend.errors import Unauthorized
 from bkend.http.dependencies import REFUSALS, CurrentClient, CurrentExchange
 from bkend.http.manage import account_bodies as bodies
-from bkend.http.manage.admission import CurrentCore, CurrentSession, session_of, tenant_of
+from bkend.http.manage.admission import (
+    BY_TENANT,
+    CurrentCore,
+    CurrentSession,
+    session_of,
+    tenant_of,
+)
 from bkend.http.manage.bodies import answer, documented, read_body
 from bkend.http.manage.cookies import (
     cookie_session,
@@ -20,10 +29,27 @@ from bkend.http.manage.cookies import (
     without_session,
 )
 from bkend.http.manage.idempotency import PublicRoute
+from bkend.http.manage.shapes.accounts import (
+    AddressVerified,
+    MailSent,
+    PasswordReset,
+    SignedIn,
+    TenantAccount,
+)
+from bkend.http.manage.shapes.common import Deleted
+from bkend.http.openapi import answers, describes
 from bkend.manage.control import ORGANIZATIONS
 from bkend.manage.rights import Tenant
 from bkend.store import Find, OneOf
 from bkend.tenants.accounts import shape
+from bkend.tenants.errors import (
+    AccountDisabled,
+    AlreadyVerified,
+    CsrfFailed,
+    LinkExpired,
+    LinkInvalid,
+    TooManyAttempts,
+)
 from bkend.tenants.sessions import Session
 
 router = APIRouter(
@@ -34,7 +60,13 @@ _SENT = {"sent": True}
 """Said whether or not the address is known."""
 
 
-@router.post("/signup", openapi_extra=documented(bodies.NewAccount))
+@router.post(
+    "/signup",
+    responses=answers(
+        201, TenantAccount, CsrfFailed, SignupDisabled, EmailAlreadyExists, TooManyAttempts
+    ),
+    openapi_extra=documented(bodies.NewAccount),
+)
 async def sign_up(
     request: Request, core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
 ) -> Response:
@@ -47,7 +79,21 @@ async def sign_up(
     return await _signed_in(request, core, session, 201)
 
 
-@router.post("/login", openapi_extra=documented(bodies.Login))
+@router.post(
+    "/login",
+    responses=answers(
+        200,
+        TenantAccount,
+        CsrfFailed,
+        InvalidCredentials,
+        InvalidMfaCode,
+        MfaRequired,
+        AccountDisabled,
+        MfaBackupCodesExhausted,
+        TooManyAttempts,
+    ),
+    openapi_extra=documented(bodies.Login),
+)
 async def log_in(
     request: Request, core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
 ) -> Response:
@@ -60,7 +106,11 @@ async def log_in(
     return await _signed_in(request, core, session)
 
 
-@router.post("/magic-link", openapi_extra=documented(bodies.Address))
+@router.post(
+    "/magic-link",
+    responses=answers(202, MailSent, TooManyAttempts),
+    openapi_extra=documented(bodies.Address),
+)
 async def send_link(core: CurrentCore, exchange: CurrentExchange) -> Response:
     """Mail a link that signs in, good for 15 minutes."""
     body = await read_body(exchange, bodies.Address)
@@ -68,7 +118,23 @@ async def send_link(core: CurrentCore, exchange: CurrentExchange) -> Response:
     return answer(_SENT, 202)
 
 
-@router.post("/magic-link/confirm", openapi_extra=documented(bodies.LinkLogin))
+@router.post(
+    "/magic-link/confirm",
+    responses=answers(
+        200,
+        TenantAccount,
+        CsrfFailed,
+        LinkInvalid,
+        LinkExpired,
+        InvalidMfaCode,
+        MfaRequired,
+        AccountDisabled,
+        MfaBackupCodesExhausted,
+        SignupDisabled,
+        TooManyAttempts,
+    ),
+    openapi_extra=documented(bodies.LinkLogin),
+)
 async def confirm_link(
     request: Request, core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
 ) -> Response:
@@ -79,7 +145,11 @@ async def confirm_link(
     return await _signed_in(request, core, session)
 
 
-@router.post("/password/forgot", openapi_extra=documented(bodies.Address))
+@router.post(
+    "/password/forgot",
+    responses=answers(202, MailSent, TooManyAttempts),
+    openapi_extra=documented(bodies.Address),
+)
 async def forgot_password(core: CurrentCore, exchange: CurrentExchange) -> Response:
     """Mail a link to a new password."""
     body = await read_body(exchange, bodies.Address)
@@ -87,7 +157,11 @@ async def forgot_password(core: CurrentCore, exchange: CurrentExchange) -> Respo
     return answer(_SENT, 202)
 
 
-@router.post("/password/reset", openapi_extra=documented(bodies.NewPassword))
+@router.post(
+    "/password/reset",
+    responses=answers(200, PasswordReset, LinkInvalid, LinkExpired, AccountDisabled),
+    openapi_extra=documented(bodies.NewPassword),
+)
 async def reset_password(
     core: CurrentCore, exchange: CurrentExchange, client: CurrentClient
 ) -> Response:
@@ -97,7 +171,11 @@ async def reset_password(
     return answer({"reset": True})
 
 
-@router.post("/verify-email", openapi_extra=documented(bodies.Token))
+@router.post(
+    "/verify-email",
+    responses=answers(200, AddressVerified, LinkInvalid, LinkExpired),
+    openapi_extra=documented(bodies.Token),
+)
 async def verify_email(core: CurrentCore, exchange: CurrentExchange) -> Response:
     """Verify an address with the token of a mailed link."""
     body = await read_body(exchange, bodies.Token)
@@ -105,14 +183,17 @@ async def verify_email(core: CurrentCore, exchange: CurrentExchange) -> Response
     return answer({"verified": True, "email": account["email"]})
 
 
-@router.post("/verify-email/resend")
+@router.post(
+    "/verify-email/resend", responses=answers(202, MailSent, AlreadyVerified, TooManyAttempts)
+)
 async def resend_verification(core: CurrentCore, found: CurrentSession) -> Response:
     """Mail another link to verify one's own address."""
     await core.tenants.recovery.resend_verification(found.account)
     return answer(_SENT, 202)
 
 
-@router.get("")
+@router.get("", responses=answers(200, SignedIn))
+@describes(Unauthorized, security=BY_TENANT)
 async def get_session(request: Request, core: CurrentCore) -> Response:
     """Who is signed in, the token for changes, and the organizations with one's role.
 
@@ -130,7 +211,8 @@ async def get_session(request: Request, core: CurrentCore) -> Response:
     return with_session(response, request, found.session) if found else response
 
 
-@router.delete("")
+@router.delete("", responses=answers(200, Deleted))
+@describes(Unauthorized, CsrfFailed, security=BY_TENANT)
 async def log_out(request: Request, core: CurrentCore) -> Response:
     """End this session; with a management token, revoke that token."""
     tenant = await tenant_of(request)

@@ -26,6 +26,7 @@ from bkend.http.manage.bodies import (
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.lists import Lowered
 from bkend.http.manage.server_admins import ReadsSystem, UpdatesSystem
+from bkend.http.openapi import answers
 from bkend.logs import LEVELS, RecentLogs
 from bkend.manage.usage import UsageQuery
 from bkend.system import shapes
@@ -62,7 +63,7 @@ class TestAddress(Body):
     locale: str | None = None
 
 
-@router.get("/health", responses={200: {"model": shapes.ServerHealth}})
+@router.get("/health", responses=answers(200, shapes.ServerHealth))
 async def show_health(admin: ReadsSystem, request: Request) -> Response:
     """What works and what does not, with what to do; and how this process answers."""
     found = await health(admin.core)
@@ -70,20 +71,20 @@ async def show_health(admin: ReadsSystem, request: Request) -> Response:
     return answer({**uptime(admin.core), **found, "requests": requests})
 
 
-@router.get("/info", responses={200: {"model": shapes.ServerInfo}})
+@router.get("/info", responses=answers(200, shapes.ServerInfo))
 async def show_info(admin: ReadsSystem) -> Response:
     """Versions, engines, and how much there is."""
     return answer(await overview(admin.core))
 
 
-@router.get("/jobs", responses={200: {"model": shapes.ServerJobList}})
+@router.get("/jobs", responses=answers(200, shapes.ServerJobList))
 async def list_jobs(admin: ReadsSystem) -> Response:
     """What this process does now and then, and how it went the last time."""
     jobs = [shapes.job_shape(job) for job in admin.core.jobs.all()]
     return answer(Paging(1, max(1, len(jobs))).shape(jobs, len(jobs)))
 
 
-@router.get("/logs", responses={200: {"model": shapes.LogLineList}})
+@router.get("/logs", responses=answers(200, shapes.LogLineList))
 async def list_logs(
     admin: ReadsSystem,
     request: Request,
@@ -103,7 +104,7 @@ async def list_logs(
     return answer(paging.shape(shown, len(lines)))
 
 
-@router.get("/usage", responses={200: {"model": shapes.UsageList}})
+@router.get("/usage", responses=answers(200, shapes.UsageList))
 async def list_usage(
     admin: ReadsSystem,
     page: Page,
@@ -121,7 +122,7 @@ async def list_usage(
     return answer(page.shape(items, total))
 
 
-@router.get("/settings", responses={200: {"model": shapes.ServerSettings}})
+@router.get("/settings", responses=answers(200, shapes.ServerSettings))
 async def show_settings(admin: ReadsSystem) -> Response:
     """What can be changed while the server runs, and what was given at its start; no secrets."""
     return answer(await admin.core.server_settings.describe())
@@ -129,7 +130,7 @@ async def show_settings(admin: ReadsSystem) -> Response:
 
 @router.put(
     "/settings",
-    responses={200: {"model": shapes.ServerSettings}},
+    responses=answers(200, shapes.ServerSettings),
     openapi_extra=documented(ServerSettingsUpdate),
 )
 async def change_settings(admin: UpdatesSystem, exchange: CurrentExchange) -> Response:
@@ -144,7 +145,7 @@ async def change_settings(admin: UpdatesSystem, exchange: CurrentExchange) -> Re
 
 @router.post(
     "/mail/test",
-    responses={200: {"model": shapes.ServerTestMail}},
+    responses=answers(200, shapes.ServerTestMail),
     openapi_extra=documented(TestAddress),
 )
 async def send_test(admin: UpdatesSystem, exchange: CurrentExchange) -> Response:

@@ -13,7 +13,10 @@ from bkend.http.manage.bodies import Body, answer, documented, read_body
 from bkend.http.manage.idempotency import Route
 from bkend.http.manage.lists import Listed, Lowered
 from bkend.http.manage.server_admins import ReadsSystem, UpdatesSystem
+from bkend.http.openapi import answers
+from bkend.manage.errors import LastOwner
 from bkend.system import shapes
+from bkend.tenants.errors import LastServerAdmin
 
 router = APIRouter(
     prefix="/manage/v1/system", tags=["system"], responses=REFUSALS, route_class=Route
@@ -33,7 +36,7 @@ class StatusUpdate(Body):
     status: Any = None
 
 
-@router.get("/accounts", responses={200: {"model": shapes.ServerAccountList}})
+@router.get("/accounts", responses=answers(200, shapes.ServerAccountList))
 async def list_accounts(
     admin: ReadsSystem,
     listed: Listed,
@@ -46,7 +49,7 @@ async def list_accounts(
     return answer(listed.shape(items, count))
 
 
-@router.get("/accounts/{id}", responses={200: {"model": shapes.ServerAccount}})
+@router.get("/accounts/{id}", responses=answers(200, shapes.ServerAccount))
 async def get_account(id: str, admin: ReadsSystem) -> Response:
     """One of them."""
     return answer(await admin.core.server_accounts.get(id))
@@ -54,7 +57,7 @@ async def get_account(id: str, admin: ReadsSystem) -> Response:
 
 @router.patch(
     "/accounts/{id}",
-    responses={200: {"model": shapes.ServerAccount}},
+    responses=answers(200, shapes.ServerAccount, LastServerAdmin),
     openapi_extra=documented(AccountUpdate),
 )
 async def update_account(id: str, admin: UpdatesSystem, exchange: CurrentExchange) -> Response:
@@ -64,7 +67,7 @@ async def update_account(id: str, admin: UpdatesSystem, exchange: CurrentExchang
     return answer(await admin.core.server_accounts.update(id, changes, admin.account_id))
 
 
-@router.get("/organizations", responses={200: {"model": shapes.ServerOrganizationList}})
+@router.get("/organizations", responses=answers(200, shapes.ServerOrganizationList))
 async def list_organizations(
     admin: ReadsSystem, listed: Listed, status: Lowered = None
 ) -> Response:
@@ -73,7 +76,7 @@ async def list_organizations(
     return answer(listed.shape(items, count))
 
 
-@router.get("/organizations/{org}", responses={200: {"model": shapes.ServerOrganization}})
+@router.get("/organizations/{org}", responses=answers(200, shapes.ServerOrganization))
 async def get_organization(org: str, admin: ReadsSystem) -> Response:
     """One of them, by id or slug."""
     return answer(await admin.core.server_organizations.get(org))
@@ -81,7 +84,7 @@ async def get_organization(org: str, admin: ReadsSystem) -> Response:
 
 @router.patch(
     "/organizations/{org}",
-    responses={200: {"model": shapes.ServerOrganization}},
+    responses=answers(200, shapes.ServerOrganization),
     openapi_extra=documented(StatusUpdate),
 )
 async def update_organization(
@@ -93,7 +96,9 @@ async def update_organization(
     return answer(await organizations.set_status(org, body.status, admin.actor))
 
 
-@router.post("/organizations/{org}/owner", responses={200: {"model": shapes.ServerOrganization}})
+@router.post(
+    "/organizations/{org}/owner", responses=answers(200, shapes.ServerOrganization, LastOwner)
+)
 async def adopt_organization(org: str, admin: UpdatesSystem) -> Response:
     """Become the Owner of an organization that has none."""
     return answer(await admin.core.server_organizations.adopt(org, admin.actor))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from bkend.errors import InvalidParameters
+from bkend.errors import ConfirmationRequired, InvalidParameters
 from bkend.http.base import base_url
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import Creates, Deletes, Reads, ReadsRecords, Room, Updates
@@ -25,7 +25,20 @@ from bkend.http.manage.bodies import (
 )
 from bkend.http.manage.export import FORMATS, export_rows
 from bkend.http.manage.idempotency import Route
-from bkend.tables.errors import SystemTableProtected
+from bkend.http.manage.shapes.common import Deleted, JsonObject, ListOf
+from bkend.http.manage.shapes.tables import ApiDocs, Row, TablePermissions, TableView
+from bkend.http.openapi import answers
+from bkend.tables.errors import (
+    InvalidIndex,
+    InvalidPermissions,
+    InvalidSchema,
+    InvalidTableName,
+    ReservedTableName,
+    SystemTableProtected,
+    TableChanged,
+    TableExists,
+    TableNotFound,
+)
 from bkend.tables.examples import api_examples
 from bkend.tables.indexes import check_indexes
 from bkend.tables.models import SYSTEM_TABLES, Table
@@ -38,6 +51,7 @@ PREFIX = "/manage/v1/projects/{project}/environments/{env}/tables"
 
 router = APIRouter(prefix=PREFIX, tags=["tables"], responses=REFUSALS, route_class=Route)
 
+_Format = Query(alias="format", json_schema_extra={"enum": list(FORMATS)})
 _SORTS = {
     "tableName": lambda table: table.name,
     "displayName": lambda table: table.display_name or "",
@@ -46,7 +60,7 @@ _SORTS = {
 }
 
 
-@router.get("")
+@router.get("", responses=answers(200, ListOf[TableView]))
 async def list_tables(
     room: Reads,
     page: Page,
@@ -68,7 +82,20 @@ async def list_tables(
     return answer(page.shape(shown, len(found)))
 
 
-@router.post("", status_code=201, openapi_extra=documented(NewTable))
+@router.post(
+    "",
+    responses=answers(
+        201,
+        TableView,
+        InvalidTableName,
+        ReservedTableName,
+        TableExists,
+        InvalidSchema,
+        InvalidIndex,
+        InvalidPermissions,
+    ),
+    openapi_extra=documented(NewTable),
+)
 async def create_table(room: Creates, exchange: CurrentExchange) -> Response:
     """Make a table, with its fields, indexes and permissions."""
     body = await read_body(exchange, NewTable)
@@ -85,13 +112,19 @@ async def create_table(room: Creates, exchange: CurrentExchange) -> Response:
     return answer(await _shape(room, table), 201)
 
 
-@router.get("/{table}")
+@router.get("/{table}", responses=answers(200, TableView, TableNotFound))
 async def get_table(table: str, room: Reads) -> Response:
     """One table, by id or name; system tables too."""
     return answer(await _shape(room, await readable(room, table)))
 
 
-@router.patch("/{table}", openapi_extra=documented(TableUpdate))
+@router.patch(
+    "/{table}",
+    responses=answers(
+        200, TableView, TableNotFound, SystemTableProtected, InvalidPermissions, TableChanged
+    ),
+    openapi_extra=documented(TableUpdate),
+)
 async def update_table(table: str, room: Updates, exchange: CurrentExchange) -> Response:
     """Change labels, and permission parts when they are sent along."""
     body = await read_body(exchange, TableUpdate)
@@ -107,7 +140,12 @@ async def update_table(table: str, room: Updates, exchange: CurrentExchange) -> 
     return answer(await _shape(room, changed))
 
 
-@router.delete("/{table}")
+@router.delete(
+    "/{table}",
+    responses=answers(
+        200, Deleted, TableNotFound, SystemTableProtected, ConfirmationRequired, TableChanged
+    ),
+)
 async def delete_table(
     table: str, room: Deletes, exchange: CurrentExchange, confirm: str | None = None
 ) -> Response:
@@ -118,14 +156,23 @@ async def delete_table(
     return answer({"deleted": True, "id": found.id})
 
 
-@router.get("/{table}/permissions")
+@router.get(
+    "/{table}/permissions",
+    responses=answers(200, TablePermissions, TableNotFound, SystemTableProtected),
+)
 async def get_permissions(table: str, room: Reads) -> Response:
     """The four permission parts, null where not configured."""
     found = await room.services.design.table(table)
     return answer({**room.names(found), **shown_parts(found)})
 
 
-@router.put("/{table}/permissions", openapi_extra=documented(PermissionParts))
+@router.put(
+    "/{table}/permissions",
+    responses=answers(
+        200, TablePermissions, TableNotFound, SystemTableProtected, InvalidPermissions, TableChanged
+    ),
+    openapi_extra=documented(PermissionParts),
+)
 async def put_permissions(table: str, room: Updates, exchange: CurrentExchange) -> Response:
     """Replace each part that is given whole; null brings the default back."""
     body = await read_body(exchange, PermissionParts)
@@ -135,22 +182,39 @@ async def put_permissions(table: str, room: Updates, exchange: CurrentExchange) 
     return answer({**room.names(found), **shown_parts(found)})
 
 
-@router.get("/{table}/api-docs")
+@router.get(
+    "/{table}/api-docs", responses=answers(200, ApiDocs, TableNotFound, SystemTableProtected)
+)
 async def get_api_docs(table: str, room: Reads, request: Request) -> Response:
     """How an app calls this table: one example a call, as curl and as JavaScript."""
     found = await room.services.design.table(table)
     return answer({**room.names(found), **api_examples(found, base_url(request))})
 
 
-@router.get("/{table}/openapi")
+@router.get(
+    "/{table}/openapi", responses=answers(200, JsonObject, TableNotFound, SystemTableProtected)
+)
 async def get_openapi(table: str, room: Reads) -> Response:
     """The OpenAPI document of the table's calls under `/v1/data`."""
     return answer(table_openapi(await room.services.design.table(table)))
 
 
-@router.get("/{table}/export")
+@router.get(
+    "/{table}/export",
+    responses={
+        **answers(200, list[Row], TableNotFound, SystemTableProtected),
+        200: {
+            "model": list[Row],
+            "content": {
+                kind.partition(";")[0]: {"schema": {"type": "string"}}
+                for form, kind in FORMATS.items()
+                if form != "json"
+            },
+        },
+    },
+)
 async def export(
-    table: str, room: ReadsRecords, form: Annotated[str, Query(alias="format")] = "json"
+    table: str, room: ReadsRecords, form: Annotated[str, _Format] = "json"
 ) -> Response:
     """All records as a stream: `format` is `json`, `ndjson` or `csv`."""
     if form not in FORMATS:

@@ -12,8 +12,10 @@ from fastapi.responses import Response
 from pydantic import BeforeValidator, StringConstraints
 from starlette.requests import Request
 
+from bkend.auth.errors import EmailAlreadyExists, InvalidEmail
 from bkend.auth.links.shapes import Sent, sent
-from bkend.errors import NotFound
+from bkend.auth.shapes import SessionList
+from bkend.errors import ConfirmationRequired, NotFound
 from bkend.http.base import raw_url
 from bkend.http.dependencies import REFUSALS, CurrentExchange
 from bkend.http.manage.admission import CurrentCore, DeletesUsers, ReadsUsers, Room, UpdatesUsers
@@ -25,6 +27,9 @@ from bkend.http.manage.bodies import (
     require_confirmation,
 )
 from bkend.http.manage.idempotency import Route
+from bkend.http.manage.shapes.activity import Activity
+from bkend.http.manage.shapes.common import Deleted, DeletedMany, ListOf
+from bkend.http.openapi import answers
 from bkend.manage.activities import ActivityQuery
 from bkend.users import shapes
 from bkend.users.actor import Actor
@@ -37,6 +42,7 @@ from bkend.users.bodies import (
     given,
     read_fields,
 )
+from bkend.users.errors import InvalidName, InvalidNickname, InvalidRole, UserNotFound
 from bkend.users.listing import Direction, Provider, SearchType, SortBy, Status, UserQuery
 
 router = APIRouter(
@@ -55,7 +61,7 @@ class UserUpdate(ProfileUpdate, AdminUserUpdate):
     """Profile fields, `name` and `status`."""
 
 
-@router.get("", responses={200: {"model": shapes.UserList}})
+@router.get("", responses=answers(200, shapes.UserList))
 async def list_users(
     room: ReadsUsers,
     paging: Page,
@@ -88,8 +94,7 @@ async def list_users(
 
 @router.post(
     "",
-    status_code=201,
-    responses={201: {"model": shapes.User}},
+    responses=answers(201, shapes.User, InvalidName, InvalidEmail, InvalidRole, EmailAlreadyExists),
     openapi_extra=documented(NewUser),
 )
 async def create_user(room: UpdatesUsers, exchange: CurrentExchange) -> Response:
@@ -99,7 +104,7 @@ async def create_user(room: UpdatesUsers, exchange: CurrentExchange) -> Response
     return answer(shapes.user(made), 201)
 
 
-@router.get("/{id}", responses={200: {"model": shapes.User}})
+@router.get("/{id}", responses=answers(200, shapes.User, UserNotFound))
 async def get_user(id: str, room: ReadsUsers) -> Response:
     """A user with the ways to sign in."""
     users = room.services.users
@@ -108,7 +113,9 @@ async def get_user(id: str, room: ReadsUsers) -> Response:
 
 
 @router.patch(
-    "/{id}", responses={200: {"model": shapes.User}}, openapi_extra=documented(UserUpdate)
+    "/{id}",
+    responses=answers(200, shapes.User, UserNotFound, InvalidName, InvalidNickname),
+    openapi_extra=documented(UserUpdate),
 )
 async def update_user(
     id: str, room: UpdatesUsers, exchange: CurrentExchange, request: Request
@@ -122,7 +129,7 @@ async def update_user(
     return answer(shapes.user(await users.update(document, status)))
 
 
-@router.delete("/{id}")
+@router.delete("/{id}", responses=answers(200, Deleted, UserNotFound, ConfirmationRequired))
 async def delete_user(
     id: str, room: DeletesUsers, exchange: CurrentExchange, confirm: str | None = None
 ) -> Response:
@@ -135,7 +142,9 @@ async def delete_user(
 
 
 @router.patch(
-    "/{id}/role", responses={200: {"model": shapes.User}}, openapi_extra=documented(RoleUpdate)
+    "/{id}/role",
+    responses=answers(200, shapes.User, UserNotFound, InvalidRole),
+    openapi_extra=documented(RoleUpdate),
 )
 async def change_role(id: str, room: UpdatesUsers, exchange: CurrentExchange) -> Response:
     """Give a user another role, which acts on the next request."""
@@ -147,7 +156,7 @@ async def change_role(id: str, room: UpdatesUsers, exchange: CurrentExchange) ->
 
 @router.put(
     "/{id}/claim-email",
-    responses={200: {"model": shapes.User}},
+    responses=answers(200, shapes.User, UserNotFound, InvalidEmail, EmailAlreadyExists),
     openapi_extra=documented(ClaimedAddress),
 )
 async def claim_email(id: str, room: UpdatesUsers, exchange: CurrentExchange) -> Response:
@@ -157,7 +166,7 @@ async def claim_email(id: str, room: UpdatesUsers, exchange: CurrentExchange) ->
     return answer(shapes.user(await room.services.users.claim(document, body.email)))
 
 
-@router.post("/{id}/password-reset", responses={200: {"model": Sent}})
+@router.post("/{id}/password-reset", responses=answers(200, Sent, UserNotFound))
 async def mail_password_reset(id: str, room: UpdatesUsers) -> Response:
     """Mail the user a link that sets a password, whether or not there is one."""
     document = await room.services.users.records.get(id)
@@ -165,7 +174,7 @@ async def mail_password_reset(id: str, room: UpdatesUsers) -> Response:
     return answer(sent("A link to set a password is on its way", address))
 
 
-@router.post("/{id}/verify-email", responses={200: {"model": Sent}})
+@router.post("/{id}/verify-email", responses=answers(200, Sent, UserNotFound))
 async def mail_verification(id: str, room: UpdatesUsers) -> Response:
     """Mail the user a link that verifies the address."""
     document = await room.services.users.records.get(id)
@@ -173,7 +182,7 @@ async def mail_verification(id: str, room: UpdatesUsers) -> Response:
     return answer(sent("A link to verify the address is on its way", address))
 
 
-@router.get("/{id}/accounts")
+@router.get("/{id}/accounts", responses=answers(200, ListOf[shapes.Account], UserNotFound))
 async def list_accounts(id: str, room: ReadsUsers, paging: Page) -> Response:
     """The user's ways to sign in, oldest first."""
     await room.services.users.records.get(id)
@@ -182,7 +191,7 @@ async def list_accounts(id: str, room: ReadsUsers, paging: Page) -> Response:
     return answer(paging.shape(page, len(accounts)))
 
 
-@router.get("/{id}/sessions")
+@router.get("/{id}/sessions", responses=answers(200, SessionList, UserNotFound))
 async def list_sessions(id: str, room: ReadsUsers, paging: Page) -> Response:
     """The user's live sessions, newest activity first."""
     await room.services.users.records.get(id)
@@ -191,7 +200,7 @@ async def list_sessions(id: str, room: ReadsUsers, paging: Page) -> Response:
     return answer(paging.shape(items, total))
 
 
-@router.get("/{id}/events")
+@router.get("/{id}/events", responses=answers(200, ListOf[Activity], UserNotFound))
 async def list_events(id: str, room: ReadsUsers, core: CurrentCore, paging: Page) -> Response:
     """What tenants did with the user, newest first."""
     await room.services.users.records.get(id)
@@ -207,14 +216,14 @@ async def list_events(id: str, room: ReadsUsers, core: CurrentCore, paging: Page
     return answer(paging.shape(items, total))
 
 
-@router.delete("/{id}/sessions")
+@router.delete("/{id}/sessions", responses=answers(200, DeletedMany, UserNotFound))
 async def end_sessions(id: str, room: UpdatesUsers) -> Response:
     """Sign the user out everywhere."""
     await room.services.users.records.get(id)
     return answer({"deleted": True, "count": await room.services.users.devices.end_all(id)})
 
 
-@router.delete("/{id}/sessions/{session_id}")
+@router.delete("/{id}/sessions/{session_id}", responses=answers(200, Deleted, UserNotFound))
 async def end_session(id: str, session_id: str, room: UpdatesUsers) -> Response:
     """Sign one of the user's devices out."""
     await room.services.users.records.get(id)
