@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bkend.machine import memory_mb
-from bkend.settings import load_settings
+from bkend.settings_reading import load_settings
 
 MB = 1024 * 1024
 

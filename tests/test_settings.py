@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bkend.settings import Settings, SettingsProblem, load_settings, masked
+from bkend.settings import Settings, masked
+from bkend.settings_reading import SettingsProblem, load_settings
 
 GOOD = [
     ("BKEND_DATA", "/var/lib/bkend", "data", Path("/var/lib/bkend")),

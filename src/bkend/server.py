@@ -23,7 +23,8 @@ from bkend.http.scheduling import answer_at_once
 from bkend.inventory import note_usage
 from bkend.logs import RecentLogs, configure_logs
 from bkend.manage.hierarchy import Bootstrap
-from bkend.settings import LoadedSettings, Settings
+from bkend.settings import Settings
+from bkend.settings_reading import LoadedSettings
 from bkend.supervisor import supervise
 
 log = structlog.get_logger("bkend")

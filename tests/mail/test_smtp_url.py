@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bkend.mail.smtp_url import SmtpAddress, mask_smtp_url, parse_smtp_url
-from bkend.settings import load_settings, masked
+from bkend.settings import masked
+from bkend.settings_reading import load_settings
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ def config(data: Data = None, json: Json = False) -> None:
 
     With each, where it comes from. Secrets are masked.
     """
-    from bkend.settings import PREFIX, load_settings, masked
+    from bkend.settings import PREFIX, masked
+    from bkend.settings_reading import load_settings
 
     loaded = load_settings(data=data)
     items = []

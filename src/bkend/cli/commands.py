@@ -102,7 +102,7 @@ def run(
 def settings_of(data: str | None, *, make: bool = False) -> Settings:
     """The settings, logs set up by them. Without `make` there must be data."""
     from bkend.logs import configure_logs
-    from bkend.settings import load_settings
+    from bkend.settings_reading import load_settings
 
     settings = load_settings(data=data).settings
     configure_logs(settings.log, settings.log_level)
@@ -141,7 +141,7 @@ def _refusal(error: Exception) -> list[str] | None:
     from bkend.errors import ApiError
     from bkend.manage.hierarchy import HierarchyProblem
     from bkend.manage.keys import KeyProblem
-    from bkend.settings import SettingsProblem
+    from bkend.settings_reading import SettingsProblem
     from bkend.store import Conflict, StoreError
 
     if isinstance(error, ApiError):

@@ -37,7 +37,7 @@ def serve(
 
     On a fresh data directory, do what `bkend init` does first.
     """
-    from bkend.settings import load_settings
+    from bkend.settings_reading import load_settings
 
     loaded = load_settings(host=host, port=port, data=data, workers=workers)
 

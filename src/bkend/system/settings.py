@@ -15,7 +15,8 @@ from bkend.clock import Clock
 from bkend.errors import Detail, InvalidParameters
 from bkend.manage.control import SERVER_SETTINGS
 from bkend.manage.quotas import Quotas
-from bkend.settings import PREFIX, SECRETS, Settings, fault_of, masked, sources_of
+from bkend.settings import PREFIX, SECRETS, Settings, fault_of, masked
+from bkend.settings_reading import sources_of
 from bkend.store import Duplicate, Insert, Store, Update
 from bkend.store.documents import SYSTEM_FIELDS, decode
 from bkend.tenants.parts import SignupMode
