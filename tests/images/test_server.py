@@ -57,7 +57,8 @@ def test_images_survive_a_restart(start_server: StartServer) -> None:
     again = image(server, f"fit-in/45x45/{file['key']}", **WEBP)
     assert (again.content, again.headers["etag"]) == (made.content, made.headers["etag"])
     assert workers(server) == []
-    assert [path.stat().st_mode & 0o077 for path in [server.data / "image-cache"]] == [0]
+    for path in (server.data / "image-cache", *(server.data / "image-cache").rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
     with server.client(server.secret) as client:
         assert client.delete(f"/v1/files/{file['id']}").status_code == 200
     assert image(server, f"fit-in/45x45/{file['key']}", **WEBP).status_code == 404

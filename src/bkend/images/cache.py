@@ -117,7 +117,8 @@ class ImageCache:
         assert result is not None
         for attempt in range(_ATTEMPTS):
             try:
-                path.parent.mkdir(0o700, True, True)
+                for folder in (path.parents[1], path.parent):  # parents ignore modes
+                    folder.mkdir(0o700, exist_ok=True)
                 os.replace(draft, path)
             except FileNotFoundError:  # the folder has just been removed
                 if attempt + 1 == _ATTEMPTS:

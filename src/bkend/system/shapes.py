@@ -13,13 +13,15 @@ from bkend.store.documents import format_time
 
 
 class HealthCheck(TypedDict):
-    """What one check found, and what to do about it."""
+    """What one check found, and what to do about it; `details` are lines for people, `items` the
+    same for programs, such as the indexes that are missed."""
 
     name: str
     result: Literal["ok", "warning", "problem"]
     message: str
     advice: str
     details: list[str]
+    items: list[dict[str, Any]]
 
 
 class AnsweredRequests(TypedDict):
