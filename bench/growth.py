@@ -26,6 +26,8 @@ from bench.workloads import Workload, traffic
 
 SIZES = (1_000, 100_000, 1_000_000)
 WORKLOADS = (Workload.READ, Workload.FILTERED, Workload.NEWEST, Workload.CREATE, Workload.COMPARED)
+WARM_UP_SECONDS = 20
+"""For the memory of records to fill where there are a million of them."""
 MOST_SLOWER = {Workload.READ: 1.5, Workload.FILTERED: 1.5}
 """How many times slower the largest table may be than the smallest."""
 
@@ -75,6 +77,7 @@ def measure(
                 lanes,
                 rounds=plan.rounds,
                 seconds=plan.seconds,
+                warm_up=WARM_UP_SECONDS,
                 tick=lambda task=task: progress.advance(task),  # type: ignore[misc]
             )
             loads[workload] = {int(name): load for name, load in found.items()}
@@ -110,8 +113,8 @@ def save(growth: Growth, slug: str) -> Path:
         "# Growth",
         "",
         f"{growth.date}, {growth.machine.cores} cores, {wrk.CONNECTIONS} connections, "
-        f"{growth.plan.rounds} rounds of {growth.plan.seconds} s for each figure, in turns. "
-        "Reads ask for a random one of all documents. Requests a second:",
+        f"{growth.plan.rounds} rounds of {growth.plan.seconds} s for each figure, in turns, after "
+        f"{WARM_UP_SECONDS} s to warm up. Reads ask for a random one of all documents. Requests a second:",
         "",
         f"| {' | '.join(sheet.head)} |",
         f"| --- |{' ---: |' * (len(sheet.head) - 1)}",

@@ -21,14 +21,19 @@ class Lane:
 
 
 def interleaved(
-    lanes: Mapping[str, Lane], *, rounds: int, seconds: int, tick: Callable[[], None]
+    lanes: Mapping[str, Lane],
+    *,
+    rounds: int,
+    seconds: int,
+    tick: Callable[[], None],
+    warm_up: int = WARM_UP_SECONDS,
 ) -> dict[str, Load]:
     """Warm every server up, then drive them one after the other, round after round.
 
     A server that answers nothing in a round gets rounds twice as long from then on.
     """
     for lane in lanes.values():
-        lane.driver.run(lane.server.port, seconds=WARM_UP_SECONDS, seed=0)
+        lane.driver.run(lane.server.port, seconds=warm_up, seed=0)
         lane.server.settle()
         tick()
     found: dict[str, list[Round]] = {name: [] for name in lanes}
