@@ -114,7 +114,8 @@ def save(growth: Growth, slug: str) -> Path:
         "",
         f"{growth.date}, {growth.machine.cores} cores, {wrk.CONNECTIONS} connections, "
         f"{growth.plan.rounds} rounds of {growth.plan.seconds} s for each figure, in turns, after "
-        f"{WARM_UP_SECONDS} s to warm up. Reads ask for a random one of all documents. Requests a second:",
+        f"{WARM_UP_SECONDS} s to warm up. Reads ask for a random one of all documents. "
+        "Requests a second:",
         "",
         f"| {' | '.join(sheet.head)} |",
         f"| --- |{' ---: |' * (len(sheet.head) - 1)}",
