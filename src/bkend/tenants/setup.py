@@ -52,6 +52,7 @@ from bkend.tenants.links import digest
 from bkend.tenants.parts import Parts
 from bkend.tenants.sessions import Session
 
+_ATTEMPTS = 5
 _SLOT = "setup"
 _YEAR_MS = 365 * 24 * 60 * 60 * 1000
 _MOST = 500
@@ -116,7 +117,13 @@ class Setup:
         }
         before = DeleteWhere(TENANT_LINKS, Equals(("id",), _SLOT))
         made = Insert(TENANT_LINKS, _SLOT, fields, now, now)
-        await self._parts.store.commit([before, made])
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                await self._parts.store.commit([before, made])
+                break
+            except Duplicate:  # another process starts at the same moment
+                if not left:
+                    raise
         return token
 
     async def set_up(
