@@ -52,7 +52,6 @@ from bkend.tenants.links import digest
 from bkend.tenants.parts import Parts
 from bkend.tenants.sessions import Session
 
-_ATTEMPTS = 5
 _SLOT = "setup"
 _YEAR_MS = 365 * 24 * 60 * 60 * 1000
 _MOST = 500
@@ -117,14 +116,12 @@ class Setup:
         }
         before = DeleteWhere(TENANT_LINKS, Equals(("id",), _SLOT))
         made = Insert(TENANT_LINKS, _SLOT, fields, now, now)
-        for left in reversed(range(_ATTEMPTS)):
+        while True:
             try:
                 await self._parts.store.commit([before, made])
-                break
-            except Duplicate:  # another process starts at the same moment
-                if not left:
-                    raise
-        return token
+            except Duplicate:
+                continue  # another process starts at the same moment: ours is the newer one
+            return token
 
     async def set_up(
         self,
