@@ -13,10 +13,9 @@ import pytest
 from bkend.objects.interface import InvalidKey, Objects, ObjectTooLarge
 from tests.objects.stores import keys, put, read
 
+NESTED = ["a", "a/b", "a/b/c.png"]
 KEYS = [
-    "a",
-    "a/b",
-    "a/b/c.png",
+    *NESTED,
     "project/dev/files/2026/11/6b045116-ac3f.png",
     ".hidden/.x",
     "..a/b..",
@@ -34,7 +33,12 @@ NO_KEYS = ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "../a", "a/.", "a\x
 
 
 async def test_what_is_put_is_read_under_every_key(objects: Objects) -> None:
-    await asyncio.gather(*(put(objects, key, key.encode(), b"!") for key in KEYS))
+    # SeaweedFS may leave a key out of its lists that becomes the folder of another at the very same
+    # moment. The server's own keys are never folders of others.
+    for key in NESTED:
+        await put(objects, key, key.encode(), b"!")
+    others = KEYS[len(NESTED) :]
+    await asyncio.gather(*(put(objects, key, key.encode(), b"!") for key in others))
     for key in KEYS:
         assert await read(objects, key) == key.encode() + b"!", key
     assert await keys(objects) == sorted(KEYS)

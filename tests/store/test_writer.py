@@ -30,6 +30,8 @@ class Watched:
     commits: list[Changes] = field(default_factory=list)
     delivered: list[Changes] = field(default_factory=list)
     checkpoints: list[bool] = field(default_factory=list)
+    is_settled: bool = True
+    statements: list[str] = field(default_factory=list)
 
     def stored(self) -> list[Any]:
         """What another connection finds."""
@@ -44,25 +46,34 @@ class Watched:
 async def watched(path: Path) -> AsyncIterator[Watched]:
     connection = open_file(path)
     connection.execute("CREATE TABLE IF NOT EXISTS t(v UNIQUE, a, b, c, d)")
-    commits: list[Changes] = []
-    delivered: list[Changes] = []
-    checkpoints: list[bool] = []
+    it: Watched
 
     def insert(connection: apsw.Connection, collection: str, rows: list[Row]) -> None:
         insert_rows(connection, collection, rows)
 
+    commits: list[Changes] = []
+    delivered: list[Changes] = []
+    checkpoints: list[bool] = []
     writer = Writer(
         connection,
         asyncio.get_running_loop(),
         name="test",
         external=None,
         beginning=lambda connection: None,
+        may_insert=lambda: it.is_settled,
         insert=insert,
         committed=commits.append,
         delivered=delivered.append,
         checkpointing=checkpoints.append,
     )
-    yield Watched(writer, path, commits, delivered, checkpoints)
+    it = Watched(writer, path, commits, delivered, checkpoints)
+
+    def note(cursor: apsw.Cursor, sql: str, values: Any) -> bool:
+        it.statements.append(sql)
+        return True
+
+    connection.set_exec_trace(note)
+    yield it
     await writer.close()
 
 
@@ -181,21 +192,50 @@ async def test_when_the_transaction_fails_nobody_is_told_it_was_stored(it: Watch
     assert it.stored() == [0, 4, "big"]
 
 
-async def test_neighbouring_inserts_are_told_apart_when_one_is_refused(it: Watched) -> None:
-    def added(value: str) -> asyncio.Future[Any]:
-        row: Row = (value, "", 0, 0, "")
-        return it.writer.submit(put(value), insertion=Insertion("t", row, value.encode()))
+def add(it: Watched, value: str) -> asyncio.Future[Any]:
+    row: Row = (value, "", 0, 0, "")
+    return it.writer.submit(put(value), insertion=Insertion("t", row, value.encode()))
 
+
+@pytest.mark.parametrize("is_settled", [False, True])
+async def test_neighbouring_inserts_are_told_apart_when_one_is_refused(
+    it: Watched, is_settled: bool
+) -> None:
+    it.is_settled = is_settled
     async with busy(it):
-        jobs = [added(value) for value in ("a", "b", "a", "c")]
+        jobs = [add(it, value) for value in ("a", "b", "a", "c")]
     outcomes = await asyncio.gather(*jobs, return_exceptions=True)
     assert [outcomes[0], outcomes[1], outcomes[3]] == ["a", "b", "c"]
     assert isinstance(outcomes[2], apsw.ConstraintError)
     async with busy(it):
-        jobs = [added(value) for value in ("d", "e", "f")]
+        jobs = [add(it, value) for value in ("d", "e", "f")]
     assert await asyncio.gather(*jobs) == [[b"d"], [b"e"], [b"f"]]
     assert it.stored() == ["a", "b", "c", "d", "e", "f"]
     assert it.commits == [{"t": ["a", "b", "c"]}, {"t": ["d", "e", "f"]}]
+
+
+async def test_inserts_that_wait_together_are_one_statement(it: Watched) -> None:
+    """Unless the tables may have changed, which a transaction has to look at first."""
+    for is_settled, begun in ((True, 0), (False, 1)):
+        it.is_settled = is_settled
+        async with busy(it):
+            jobs = [add(it, f"{is_settled}{number}") for number in range(5)]
+            it.statements.clear()
+        await asyncio.gather(*jobs)
+        assert it.statements.count("BEGIN IMMEDIATE") == begun
+        assert sum(sql.startswith("INSERT") for sql in it.statements) == 1
+    assert len(it.stored()) == 10
+
+
+async def test_inserts_on_a_full_disk_are_all_refused(it: Watched) -> None:
+    await it.writer.submit(statement("PRAGMA max_page_count=5"))
+    async with busy(it):
+        jobs = [add(it, f"{number}" * 4000) for number in range(9)]
+    for outcome in await asyncio.gather(*jobs, return_exceptions=True):
+        assert isinstance(outcome, StoreUnavailable)
+    assert (it.stored(), it.commits, it.delivered) == ([], [], [])
+    assert await add(it, "small") == [b"small"]
+    assert it.stored() == ["small"]
 
 
 @pytest.mark.parametrize("others", [0, 1])

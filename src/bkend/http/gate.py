@@ -90,7 +90,7 @@ class Gate:
     def admit_without_key(self, exchange: Exchange) -> None:
         """A call that may come without a key (10 §1): counted by its address alone; what it
         belongs to is the endpoint's own matter. Raises RateLimited."""
-        self._take(exchange, "", exchange.address)
+        self._take(exchange, "", by_address=True)
 
     def take_token(self, exchange: Exchange, key: Key) -> None:
         """Count the request against its rate limit (00 §5) and as a call of its environment, which
@@ -102,17 +102,17 @@ class Gate:
         limits = None if environment is None else environment.state.project.limits
         if limits is not None:
             _check_address(exchange, limits)
-        self._take(exchange, key.id, "" if key.is_secret else exchange.address)
+        self._take(exchange, key.id, by_address=not key.is_secret)
         if environment is not None:
             if limits is not None:
                 _check_calls(environment, limits, self._clock)
             environment.state.calls.pending += 1
 
-    def _take(self, exchange: Exchange, key_id: str, address: str) -> None:
+    def _take(self, exchange: Exchange, key_id: str, *, by_address: bool) -> None:
         if self._buckets is None:
             return
         limit = self._buckets.limit.rate
-        left = self._buckets.take(key_id, address)
+        left = self._buckets.take(key_id, exchange.address if by_address else "")
         if left < 0:
             raise RateLimited(-left, limit)
         exchange.rate = (limit, left)

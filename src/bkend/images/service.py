@@ -21,6 +21,7 @@ from bkend.images.instructions import Instructions
 from bkend.images.pool import Busy, NoWorker, Pool, TookTooLong, WorkerLost
 from bkend.images.results import Result
 from bkend.objects.interface import ObjectInfo, Objects, ObjectsUnavailable
+from bkend.objects.local_files import for_owner
 
 LARGEST_SOURCE = 100 * 1024 * 1024
 """Bytes of a file that an image is made of."""
@@ -151,7 +152,7 @@ class Images:
         try:
             if found.info.etag != source.etag:
                 raise SourceChanged
-            file = await asyncio.to_thread(open, copy, "xb")
+            file = await asyncio.to_thread(open, copy, "xb", opener=for_owner)
             with file:
                 async for part in found.parts():
                     await asyncio.to_thread(file.write, part)

@@ -24,6 +24,7 @@ def main() -> None:
     """Say that it is ready, then do job after job."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not stand among the answers
+    os.umask(0o077)  # what is written, a library writes, with the mode of its liking
     _limit()
     from bkend.images import pipeline
 

@@ -20,7 +20,7 @@ from bkend.objects.interface import (
     PartInfo,
     UploadInfo,
 )
-from bkend.objects.local_files import LocalObject, Opener, head, info_of, work
+from bkend.objects.local_files import LocalObject, Opener, for_owner, head, info_of, work
 from bkend.objects.local_names import keys_below, path_of
 from bkend.objects.local_parts import PartFolders, sync_folder
 
@@ -31,11 +31,6 @@ _STALE_SECONDS = 24 * 60 * 60
 _WRITTEN = 256 * 1024
 _LISTED = 1000
 _ATTEMPTS = 10
-
-
-def _for_owner(path: str, flags: int) -> int:
-    """An opener of files that nobody else may read."""
-    return os.open(path, flags, 0o600)
 
 
 class LocalObjects:
@@ -185,7 +180,7 @@ class LocalObjects:
         if shutil.disk_usage(self._root).free < limit + self._reserve:
             raise ObjectsUnavailable(f"the disk of {self._root} is nearly full")
         draft = self._temporary / uuid4()
-        return draft, open(draft, "xb", opener=_for_owner)
+        return draft, open(draft, "xb", opener=for_owner)
 
     def _drop_stale(self) -> None:
         """Remove what writers that were killed have left."""

@@ -15,7 +15,8 @@ import apsw
 Row: TypeAlias = tuple[str, str, int, int, str]
 """id, created_by, created_at, updated_at, doc."""
 
-_MOST_AT_ONCE = 32
+MOST_AT_ONCE = 64
+"""Rows of one statement."""
 _PLACES = "(?,?,?,?,?)"
 
 
@@ -30,8 +31,8 @@ class Insertion:
 
 def insert_rows(connection: apsw.Connection, table: str, rows: Sequence[Row]) -> None:
     """Add the rows; ConstraintError when one is refused, some may then have been added."""
-    for start in range(0, len(rows), _MOST_AT_ONCE):
-        some = rows[start : start + _MOST_AT_ONCE]
+    for start in range(0, len(rows), MOST_AT_ONCE):
+        some = rows[start : start + MOST_AT_ONCE]
         values = [value for row in some for value in row]
         places = ",".join([_PLACES] * len(some))
         connection.execute(f"INSERT INTO {table} VALUES{places}", values)

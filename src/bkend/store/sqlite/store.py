@@ -74,6 +74,7 @@ class SqliteStore:
             name=path.stem,
             external=None if serving else changed_outside,
             beginning=self._begin_writing,
+            may_insert=self._begin_inserting,
             insert=self._insert,
             committed=self._count_changes,
             delivered=self._tell_listeners,
@@ -238,6 +239,13 @@ class SqliteStore:
             self._written_for = outside
             self._written = _load(connection)
         self._writing = self._written
+
+    def _begin_inserting(self) -> bool:
+        """Whether what is known of the tables is what is committed. Should another process change
+        them at this moment, a table that is gone is one that SQLite does not find."""
+        outside = self._outside.raw
+        self._writing = self._written
+        return self._serving and outside == self._written_for and not outside[0] % 2
 
     def _reload_definitions(self) -> None:
         while True:

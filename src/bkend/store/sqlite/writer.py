@@ -1,7 +1,7 @@
 """The one writer of a database file: a thread that commits many requests with one fsync.
 
-Each job runs in its own savepoint of a shared transaction; the answers go out after COMMIT, so
-what was acknowledged is on disk.
+Each job runs in its own savepoint of a shared transaction, and what only adds documents goes in by
+one statement; the answers go out after the commit, so what was acknowledged is on disk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import apsw
 from bkend.store.errors import StoreUnavailable
 from bkend.store.sqlite.external import ChangeFile
 from bkend.store.sqlite.files import unavailable
-from bkend.store.sqlite.insertions import Insertion, Row
+from bkend.store.sqlite.insertions import MOST_AT_ONCE, Insertion, Row
 
 _GROUP_LIMIT = 512
 _CHECKPOINT_PAGES = 2000
@@ -51,7 +51,8 @@ class Job:
 
 class Writer:
     """Owns the write connection. `beginning` and `committed` run on the writer thread, right
-    after BEGIN and COMMIT; `delivered` on the event loop, before the callers learn of it."""
+    after BEGIN and COMMIT; `delivered` on the event loop, before the callers learn of it.
+    `may_insert` says whether rows can be added without `beginning`."""
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Writer:
         name: str,
         external: ChangeFile | None,
         beginning: Callable[[apsw.Connection], None],
+        may_insert: Callable[[], bool],
         insert: Callable[[apsw.Connection, str, list[Row]], None],
         committed: Callable[[Changes], None],
         delivered: Callable[[Changes], None],
@@ -70,6 +72,7 @@ class Writer:
         self._loop = loop
         self._external = external
         self._beginning = beginning
+        self._may_insert = may_insert
         self._insert = insert
         self._committed = committed
         self._delivered = delivered
@@ -157,13 +160,14 @@ class Writer:
         execute = self._connection.execute
         if self._connection.in_transaction:  # a rollback failed earlier
             execute("ROLLBACK")
+        if self._insert_at_once(group):
+            return
         execute("BEGIN IMMEDIATE")
         try:
             self._beginning(self._connection)
             for collection, jobs in groupby(group, _inserts_into):
                 together = list(jobs)
-                alone = len(together) == len(group)
-                if collection is None or not self._insert_together(collection, together, alone):
+                if collection is None or not self._insert_together(collection, together):
                     for job in together:
                         self._run(job)
             execute("COMMIT")
@@ -172,36 +176,49 @@ class Writer:
                 execute("ROLLBACK")
             raise
 
-    def _insert_together(self, collection: str, jobs: list[Job], alone: bool) -> bool:
-        """Carry out jobs that each insert one document; False when one of them is refused.
+    def _insert_at_once(self, group: list[Job]) -> bool:
+        """Carry out a group that only inserts into one collection as one statement, which is its
+        own transaction; False, and nothing is done, when it is another group or is refused.
 
-        Jobs `alone` in their transaction need no savepoint: it can be begun anew.
+        A transaction of three statements would have to win the interpreter back three times.
         """
+        if len(group) > MOST_AT_ONCE or not self._may_insert():
+            return False
+        collections = {_inserts_into(job) for job in group}
+        collection = collections.pop()
+        if collections or collection is None:
+            return False
+        try:
+            self._insert_rows(collection, group)
+        except Exception as error:
+            if isinstance(error, apsw.Error) and not isinstance(error, _OWN_FAULTS):
+                raise
+            return False
+        return True
+
+    def _insert_together(self, collection: str, jobs: list[Job]) -> bool:
+        """Carry out jobs that each insert one document; False when one of them is refused."""
         if len(jobs) == 1:
             return False
         execute = self._connection.execute
-        if not alone:
-            execute("SAVEPOINT jobs")
-        insertions = [job.insertion for job in jobs if job.insertion is not None]
+        execute("SAVEPOINT jobs")
         try:
-            self._insert(self._connection, collection, [found.row for found in insertions])
+            self._insert_rows(collection, jobs)
         except Exception as error:
             if not self._is_own_fault(error):
                 raise
-            if alone:
-                execute("ROLLBACK")
-                execute("BEGIN IMMEDIATE")
-                self._beginning(self._connection)
-            else:
-                execute("ROLLBACK TO jobs")
-                execute("RELEASE jobs")
-            return False
-        if not alone:
+            execute("ROLLBACK TO jobs")
             execute("RELEASE jobs")
+            return False
+        execute("RELEASE jobs")
+        return True
+
+    def _insert_rows(self, collection: str, jobs: list[Job]) -> None:
+        insertions = [job.insertion for job in jobs if job.insertion is not None]
+        self._insert(self._connection, collection, [found.row for found in insertions])
         for job, insertion in zip(jobs, insertions, strict=True):
             job.outcome = [insertion.body]
             job.changes[collection] = [insertion.row[0]]
-        return True
 
     def _run(self, job: Job) -> None:
         execute = self._connection.execute
