@@ -192,7 +192,7 @@ class CallLimitReached(ApiError):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
-            "This environment has had all the calls (429) that its project allows on one day",
+            "This environment has had all the calls that its project allows on one day",
             headers={"Retry-After": str(retry_after)},
         )
 

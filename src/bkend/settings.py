@@ -239,9 +239,9 @@ class Settings(BaseSettings):
         return value
 
 
-def fault_of(name: str, value: Any) -> str | None:
-    """What is wrong with a value for a setting that is a number or one of some words, as a
-    sentence; None when nothing is."""
+def fault_of(name: str, value: Any) -> tuple[str, str] | None:
+    """What is wrong with a value for a setting that is a number or one of some words: the rule
+    that it breaks and a sentence; None when nothing is."""
     field = Settings.model_fields[name]
     wanted: Any = field.annotation
     if field.metadata:
@@ -250,7 +250,10 @@ def fault_of(name: str, value: Any) -> str | None:
         TypeAdapter(wanted).validate_python(value, strict=True)
     except ValidationError:
         words = [word for word in get_args(field.annotation) if isinstance(word, str)]
-        return f"is {', '.join(words)}" if words else f"is a whole number{RANGES.get(name, '')}"
+        if words:
+            return "enum", f"is {', '.join(words)}"
+        rule = "range" if type(value) is int else "type"
+        return rule, f"is a whole number{RANGES.get(name, '')}"
     return None
 
 

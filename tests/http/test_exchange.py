@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,46 @@ def exchange(
 
 def part(body: bytes, more: bool = False) -> dict[str, Any]:
     return {"type": "http.request", "body": body, "more_body": more}
+
+
+def refusals(sent: Sent) -> tuple[int, bytes | None]:
+    """The status that was sent, and its `connection` header."""
+    return sent[0]["status"], dict(sent[0]["headers"]).get(b"connection")
+
+
+async def test_a_refusal_waits_for_the_rest_of_the_body() -> None:
+    here, sent = exchange(part(b"a", True), part(b"b"), headers={"content-length": "2"})
+    await here.refuse(PayloadTooLarge())
+    assert refusals(sent) == (413, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ([part(b"x" * 9_000_000, True)], {"transfer-encoding": "chunked"}),  # without end
+        ([{"type": "http.disconnect"}], {"content-length": "5"}),  # cut off
+        ([], {"content-length": "9000000"}),
+        ([], {"content-length": "5", "expect": "100-continue"}),
+    ],
+    ids=["endless", "cut off", "announced", "expected"],
+)
+async def test_but_not_for_any_body(body: list[dict[str, Any]], headers: dict[str, str]) -> None:
+    here, sent = exchange(*body, headers=headers)
+    await here.refuse(PayloadTooLarge())
+    assert refusals(sent) == (413, b"close")
+
+
+async def test_nor_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bkend.http.exchange._READ_SECONDS", 0.01)
+    here, sent = exchange(headers={"content-length": "5"})
+
+    async def never() -> tuple[bytes, bool]:
+        await asyncio.Event().wait()
+        return b"", False
+
+    monkeypatch.setattr(here.transport, "chunk", never)
+    await here.refuse(PayloadTooLarge())
+    assert refusals(sent) == (413, b"close")
 
 
 @pytest.mark.parametrize(

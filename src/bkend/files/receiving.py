@@ -18,7 +18,6 @@ from bkend.http.exchange import Exchange
 from bkend.http.gate import check_environment
 
 _EXPIRED = "Request has expired"
-_DRAINED = 1024 * 1024
 
 
 async def receive_signed(core: Core, exchange: Exchange, key: str) -> str:
@@ -41,7 +40,7 @@ async def receive_signed(core: Core, exchange: Exchange, key: str) -> str:
     permit = _permit(files, upload, signature)
     if permit is None or not core.file_signer.accepts(permit, signature):
         raise FileAccessDenied(_EXPIRED)
-    size = await _announced(exchange, min(permit.limit, upload["limit"]))
+    size = _announced(exchange, min(permit.limit, upload["limit"]))
     if signature.upload_id:
         part = await files.multipart.receive_part(upload, signature.part, exchange.stream(), size)
         return part.etag
@@ -69,7 +68,7 @@ async def _refuse(core: Core, files: Files, key: str, signature: Signature) -> N
     raise FileAccessDenied(_EXPIRED)
 
 
-async def _announced(exchange: Exchange, limit: int) -> int:
+def _announced(exchange: Exchange, limit: int) -> int:
     """The length of the body. Without an announced one a body that is cut off looks like a whole.
     Raises InvalidParameters, UploadTooLarge."""
     announced = exchange.headers.get("content-length")
@@ -78,8 +77,5 @@ async def _announced(exchange: Exchange, limit: int) -> int:
         detail: Detail = {"field": "Content-Length", "rule": "required", "message": message}
         raise InvalidParameters(message, details=[detail])
     if int(announced) > limit:
-        if int(announced) <= _DRAINED:  # so that the client has sent all and reads the answer
-            async for _ in exchange.stream():
-                pass
         raise UploadTooLarge(limit)
     return int(announced)

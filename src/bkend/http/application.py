@@ -272,6 +272,8 @@ class FixedAnswer:
         """ASGI's send."""
         if message["type"] == "http.response.start":
             self._start(message)
+            if not await self._exchange.finish_body():
+                self._headers.append(("connection", "close"))
             return
         body, more = message.get("body", b""), message.get("more_body", False)
         if self._collected is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -18,8 +19,11 @@ from bkend.manage.keys import Key
 Sending: TypeAlias = Awaitable[None] | None
 
 BODY_LIMIT = 10 * 1024 * 1024
+_READ_AT_MOST = 8 * 1024 * 1024
+_READ_SECONDS = 5
 _JSON = ("content-type", "application/json; charset=utf-8")
 _FORWARDED = "x-forwarded-for"
+_CLOSE = ("connection", "close")
 _NO_STORE = ("cache-control", "no-store")
 _ANY_ORIGIN = ("access-control-allow-origin", "*")
 _VARY_ORIGIN = ("vary", "Origin")
@@ -39,6 +43,7 @@ class Exchange:
     """A request on its transport, and the headers that every answer to it carries."""
 
     __slots__ = (
+        "_is_read",
         "_is_received",
         "_kept",
         "_received",
@@ -74,6 +79,7 @@ class Exchange:
         self.key: Key | None = None
         self.rate: tuple[int, int] | None = None
         self._received = -1
+        self._is_read = False
         self._is_received = False
         self._kept: bytes | None = None
 
@@ -117,6 +123,7 @@ class Exchange:
             if declared and declared.isdigit() and int(declared) > BODY_LIMIT:
                 raise PayloadTooLarge
         part, more = await self.transport.chunk()
+        self._is_read = not more
         self._received += len(part)
         if self._received > BODY_LIMIT:
             raise PayloadTooLarge
@@ -131,6 +138,7 @@ class Exchange:
         announced, received, more = self.headers.get("content-length"), 0, True
         while more:
             part, more = await self.transport.chunk()
+            self._is_read = not more
             received += len(part)
             if part:
                 yield part
@@ -150,6 +158,31 @@ class Exchange:
         """As `body`, which may then be asked for again."""
         self._kept = await self.body()
         return self._kept
+
+    async def finish_body(self) -> bool:
+        """Read what is left of the body, and drop it: whoever is refused has then sent all and
+        reads the answer. False when it is too much, too slow or cut off, or when the sender waits
+        for a sign before it begins; the connection cannot be used again then, which has to be
+        said, or its next request would be lost.
+        """
+        headers = self.headers
+        announced = headers.get("content-length")
+        if self._is_read or (announced in (None, "0") and "transfer-encoding" not in headers):
+            return True
+        left = _READ_AT_MOST
+        if (announced and announced.isdigit() and int(announced) > left) or "expect" in headers:
+            return False
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                while not self._is_read:
+                    part, more = await self.transport.chunk()
+                    self._is_read = not more
+                    left -= len(part)
+                    if left < 0:
+                        return False
+        except (TimeoutError, Disconnected):
+            return False
+        return True
 
     async def receive(self) -> Message:
         """The body as ASGI messages, then the client's leaving, for FastAPI."""
@@ -236,6 +269,8 @@ class Exchange:
         extra = [(name.lower(), value) for name, value in error.headers.items()]
         if any(name == "x-ratelimit-limit" for name, _ in extra):
             self.rate = None
+        if not await self.finish_body():
+            extra.append(_CLOSE)
         await self.answer(error.status, error_body(error, self.request_id), extra)
 
 

@@ -168,10 +168,7 @@ class ServerSettings:
             if type(value) is type(values[name]) and value == values[name]:
                 return None
             return "readOnly", f"comes from {sources[field]} and cannot be changed here"
-        if value is None:
-            return None
-        sentence = fault_of(field, value)
-        return None if sentence is None else ("range", sentence)
+        return None if value is None else fault_of(field, value)
 
     async def _write(self, wanted: Mapping[str, Any], account_id: str) -> None:
         now = self._clock.now_ms()

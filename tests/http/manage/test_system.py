@@ -272,11 +272,11 @@ async def test_the_trash_follows_the_setting(firm: Company, root: Caller) -> Non
 @pytest.mark.parametrize(
     ("body", "field", "rule"),
     [
-        ({"signup": "maybe"}, "signup", "range"),
-        ({"signup": 1}, "signup", "range"),
+        ({"signup": "maybe"}, "signup", "enum"),
+        ({"signup": 1}, "signup", "enum"),
         ({"trashDays": -1}, "trashDays", "range"),
-        ({"trashDays": "7"}, "trashDays", "range"),
-        ({"trashDays": True}, "trashDays", "range"),
+        ({"trashDays": "7"}, "trashDays", "type"),
+        ({"trashDays": True}, "trashDays", "type"),
         ({"maxOrigins": 0}, "maxOrigins", "range"),
         ({"port": 1}, "port", "unknown"),
         ({"secret": "x"}, "secret", "unknown"),
