@@ -13,8 +13,7 @@ import httpx
 import jwt
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.auth.answers import code
@@ -27,13 +26,9 @@ from tests.auth.social.conftest import (
     configure,
     query_of,
 )
+from tests.auth.social.issuer import EC, RSA, SMALL_RSA, Issuer, jwk_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-SMALL_RSA = rsa.generate_private_key(public_exponent=65537, key_size=1024)
-EC = ec.generate_private_key(ec.SECP256R1())
-NAMES = iter(range(1_000_000))
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
@@ -130,7 +125,7 @@ async def test_a_token_that_was_touched_is_refused(api: Api, oidc: OidcProvider)
         "the other accepted one": f"{encoded({**known, 'alg': 'ES256'})}.{payload}.{signature}",
         "a key of one's own": jwt.encode(claims, RSA, "RS256", headers={"kid": jwk.get("kid")}),
         "a key inside": jwt.encode(
-            claims, RSA, "RS256", headers={"kid": "mine", "jwk": _jwk(RSA, "mine")}
+            claims, RSA, "RS256", headers={"kid": "mine", "jwk": jwk_of(RSA, "mine")}
         ),
         "unknown crit": f"{encoded({**known, 'crit': ['x'], 'x': 1})}.{payload}.{signature}",
         "kid is no text": f"{encoded({**known, 'kid': {'$ne': None}})}.{payload}.{signature}",
@@ -152,65 +147,6 @@ def _mac_signed(header: Any, claims: Any, secret: bytes) -> str:
 
 
 # -- an issuer whose keys the test holds ----------------------------------------------------
-
-
-def _jwk(key: Any, id: str | None, **more: Any) -> dict[str, Any]:
-    algorithm = jwt.algorithms.RSAAlgorithm if isinstance(key, RSAPrivateKey) else _EC
-    found = dict(algorithm.to_jwk(key.public_key(), as_dict=True))
-    return {**found, **({"kid": id} if id else {}), **more}
-
-
-_EC = jwt.algorithms.ECAlgorithm
-
-
-class Issuer:
-    """An issuer on the scripted server, under a path of its own so that nothing is remembered."""
-
-    def __init__(self, scripted: Scripted) -> None:
-        self.scripted = scripted
-        self.path = f"/issuer{next(NAMES)}"
-        self.url = f"{scripted.url}{self.path}"
-        self.keys: list[dict[str, Any]] = [_jwk(RSA, "k1")]
-        self.document: dict[str, Any] = {
-            "issuer": self.url,
-            "authorization_endpoint": f"{self.url}/authorize",
-            "token_endpoint": f"{self.url}/token",
-            "userinfo_endpoint": f"{self.url}/userinfo",
-            "jwks_uri": f"{self.url}/keys",
-        }
-        self.more: dict[str, Any] = {}
-        self.publish()
-
-    def publish(self, **more: Any) -> None:
-        self.more |= {f"{self.path}/{name}": planned for name, planned in more.items()}
-        self.scripted.plan(
-            {
-                f"{self.path}/.well-known/openid-configuration": {"body": self.document},
-                f"{self.path}/keys": {"body": {"keys": self.keys}},
-                **self.more,
-            }
-        )
-
-    def fetches(self) -> int:
-        return len(self.scripted.calls(f"{self.path}/keys"))
-
-    def claims(self, **changed: Any) -> dict[str, Any]:
-        now = int(time.time())
-        known = {
-            "iss": self.url,
-            "sub": "ada",
-            "aud": CLIENT["clientId"],
-            "iat": now,
-            "exp": now + 300,
-            "email": "ada@acme.example",
-            "email_verified": True,
-        }
-        return {n: v for n, v in {**known, **changed}.items() if v is not ...}
-
-    def token(self, key: Any = RSA, id: str | None = "k1", **claims: Any) -> str:
-        algorithm = "RS256" if isinstance(key, RSAPrivateKey) else "ES256"
-        headers = {"kid": id} if id else {}
-        return jwt.encode(self.claims(**claims), key, algorithm, headers=headers)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -271,7 +207,7 @@ async def test_a_token_for_several_must_have_been_asked_for_by_us(api: Api, issu
 
 
 async def test_an_elliptic_key_signs_as_well(api: Api, issuer: Issuer) -> None:
-    issuer.keys.append(_jwk(EC, "k2"))
+    issuer.keys.append(jwk_of(EC, "k2"))
     issuer.publish()
     assert not await refused(api, issuer.token(EC, "k2"), "own")
     assert await refused(api, issuer.token(EC, "k1"), "own"), "that is the name of another key"
@@ -281,9 +217,9 @@ async def test_an_elliptic_key_signs_as_well(api: Api, issuer: Issuer) -> None:
 @pytest.mark.parametrize(
     "jwk",
     [
-        _jwk(SMALL_RSA, "bad"),
-        _jwk(RSA, "bad", use="enc"),
-        _jwk(RSA, "bad", alg="RS512"),
+        jwk_of(SMALL_RSA, "bad"),
+        jwk_of(RSA, "bad", use="enc"),
+        jwk_of(RSA, "bad", alg="RS512"),
         {"kty": "oct", "kid": "bad", "k": "c2VjcmV0"},
         {"kty": "RSA", "kid": "bad"},
         {"kty": "EC", "kid": "bad", "crv": "P-256", "x": "AA", "y": "AA"},
@@ -299,7 +235,7 @@ async def test_keys_that_are_not_for_this_are_passed_over(
     issuer.keys.insert(0, jwk)
     issuer.publish()
     await configure(api, "own", issuer=issuer.url)
-    signer = SMALL_RSA if jwk == _jwk(SMALL_RSA, "bad") else RSA
+    signer = SMALL_RSA if jwk == jwk_of(SMALL_RSA, "bad") else RSA
     assert await refused(api, issuer.token(signer, "bad"), "own")
     assert not await refused(api, issuer.token(), "own")
 
@@ -307,7 +243,7 @@ async def test_keys_that_are_not_for_this_are_passed_over(
 async def test_an_unknown_key_is_looked_for_once_a_minute(api: Api, issuer: Issuer) -> None:
     assert not await refused(api, issuer.token(), "own")
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    issuer.keys.append(_jwk(other, "k2"))
+    issuer.keys.append(jwk_of(other, "k2"))
     issuer.publish()
     for _ in range(5):
         assert await refused(api, issuer.token(other, "k2"), "own")
@@ -324,7 +260,7 @@ async def test_a_key_that_is_withdrawn_is_forgotten_within_the_hour(
 ) -> None:
     token = issuer.token(exp=int(time.time()) + 10_000)
     assert not await refused(api, token, "own")
-    issuer.keys = [_jwk(EC, "k2")]
+    issuer.keys = [jwk_of(EC, "k2")]
     issuer.publish()
     api.clock.advance(3601)
     assert await refused(api, token, "own")
