@@ -12,6 +12,7 @@ import pytest
 
 from tests import postgres, s3
 from tests.postgres import Postgres
+from tests.prepared import Databases
 from tests.s3 import S3Server
 from tests.servers import RunningServer
 
@@ -64,6 +65,14 @@ def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL server for the whole run; started when the first test needs it."""
     with postgres.running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def prepared_databases(postgres_server: Postgres) -> Iterator[Databases]:
+    """PostgreSQL databases for tests that need the application's tables; see `prepared_url`."""
+    databases = Databases(postgres_server)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(scope="session")
