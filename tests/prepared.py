@@ -47,7 +47,9 @@ BEGIN
     EXECUTE format('DROP SEQUENCE IF EXISTS %I.c%s_changes', place, held);
   END LOOP;
   FOR held IN EXECUTE format('SELECT number FROM %I.collections', place) LOOP
-    EXECUTE format('DELETE FROM %I.c%s', place, held);
+    IF pg_relation_size(format('%I.c%s', place, held)::regclass) > 0 THEN
+      EXECUTE format('DELETE FROM %I.c%s', place, held);
+    END IF;
   END LOOP;
   EXECUTE format(
     'SELECT (SELECT string_agg(c::text,'';'' ORDER BY number) FROM %1$I.collections c) ||
@@ -230,11 +232,10 @@ class _Prepared:
         if control is None or await self._clean("bkend", control.kept) != control.made:
             await self._make()
             return
-        for place, number in enumerate(await self._numbers()):
-            if place < _MOST_SPARE:
-                await self._spare(number)
-            else:
-                await self._drop(number)
+        spare = f"id ~ '^{_SPARE}-'"
+        room = _MOST_SPARE - len(await self._numbers(spare))
+        for place, number in enumerate(await self._numbers(f"NOT {spare}")):
+            await (self._spare(number) if place < room else self._drop(number))
 
     async def _take_back(self, id: str) -> None:
         for number in await self._numbers("id=$1", id):
