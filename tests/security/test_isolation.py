@@ -28,6 +28,7 @@ from bkend.manage.control import (
 )
 from bkend.store import Find, Store
 from bkend.tables.models import TABLES
+from tests.auth.conftest import cheap_hasher
 from tests.engines import ENGINES
 from tests.http.manage.company import Caller, Company, company
 from tests.prepared import prepared_url
@@ -180,7 +181,10 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 
 @pytest_asyncio.fixture
-async def neighbours(tmp_path: Path, database_url: str | None) -> AsyncIterator[Neighbours]:
+async def neighbours(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Neighbours]:
+    monkeypatch.setattr("bkend.core.PasswordHasher", cheap_hasher)
     async with company(tmp_path / "data", database_url) as firm:
         found = Neighbours(firm)
         await found.build()
