@@ -145,9 +145,11 @@ class Databases:
         return self._idle.pop()
 
     def put(self, prepared: _Prepared) -> None:
+        """Nobody uses it any more."""
         self._idle.append(prepared)
 
     def close(self) -> None:
+        """Close the connections that emptied them."""
         for prepared in self._all:
             del _PREPARED[prepared.url]
             asyncio.run_coroutine_threadsafe(prepared.close(), self._loop).result()

@@ -125,11 +125,13 @@ class House:
         return client
 
     def open(self) -> None:
+        """Make the tables and serve."""
         self.server.init()
         self.server.apply(TABLES)
         self.server.start()
 
     def close(self) -> None:
+        """An orderly end, without a fault in the log."""
         for client in self._clients:
             client.close()
         assert self.server.stop() == 0
