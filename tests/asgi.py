@@ -18,6 +18,7 @@ from bkend.core import Core, open_core
 from bkend.http.application import Application
 from bkend.manage.hierarchy import Bootstrap
 from bkend.settings import Settings
+from tests.prepared import lay_out, lay_out_environment
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,12 @@ async def in_process(
     chosen = Settings(data=directory, rate_limit=settings.pop("rate_limit", "off"), **settings)
     logs = structlog.get_config()
     structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=_plainly)])
+    await lay_out(directory, chosen.database_url)
     try:
         async with open_core(chosen, serving=True, clock=clock) as core:
             made = await core.hierarchy.bootstrap()
+            document = await core.hierarchy.environment(made.project_slug, made.environment)
+            await lay_out_environment(directory, chosen.database_url, document["id"])
             app = build_app(core)
             yield InProcess(core, app, made)
             await app.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ import pytest
 
 from tests import postgres, s3
 from tests.postgres import Postgres
+from tests.prepared import Databases
 from tests.s3 import S3Server
 from tests.servers import RunningServer
 
@@ -49,9 +51,14 @@ tables:
 StartServer = Callable[..., RunningServer]
 
 
-def pytest_configure() -> None:
-    """Keep temporary files in memory where there is enough of it: making an environment of
-    PostgreSQL takes a third of the time. `TMPDIR` names another place."""
+def pytest_configure(config: pytest.Config) -> None:
+    _keep_files_in_memory()
+    _keep_compiled(config)
+
+
+def _keep_files_in_memory() -> None:
+    """Where there is enough of it: making an environment of PostgreSQL takes a third of the time.
+    `TMPDIR` names another place."""
     if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
         return
     if shutil.disk_usage(_MEMORY).free > _ENOUGH:
@@ -59,11 +66,28 @@ def pytest_configure() -> None:
         tempfile.tempdir = None
 
 
+def _keep_compiled(config: pytest.Config) -> None:
+    """Who wants no compiled files beside the source gets them in a temporary directory: otherwise
+    every process that is started here would compile the server anew."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", "") and "PYTHONPYCACHEPREFIX" not in os.environ:
+        compiled = tempfile.mkdtemp(prefix="bkend-compiled-")
+        os.environ["PYTHONPYCACHEPREFIX"] = compiled
+        config.add_cleanup(lambda: shutil.rmtree(compiled, ignore_errors=True))
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL server for the whole run; started when the first test needs it."""
     with postgres.running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def prepared_databases(postgres_server: Postgres) -> Iterator[Databases]:
+    """PostgreSQL databases for tests that need the application's tables; see `prepared_url`."""
+    databases = Databases(postgres_server)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(scope="session")
@@ -104,3 +128,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     yield found
     assert found.stop() == 0
     assert "Traceback" not in found.log
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the garbage collector need not look at
+    it again and again."""
+    gc.collect()
+    gc.freeze()

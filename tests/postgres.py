@@ -22,12 +22,27 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from bkend.store.postgres.database import FORMAT
+
 EXTERNAL = "BKEND_TEST_DATABASE_URL"
 _SETTINGS = """
 fsync = off
 full_page_writes = off
 max_connections = 200
 log_min_messages = fatal
+"""
+_ADDED = """
+SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace WHERE nspname ~ '^bkend_'
+UNION ALL
+SELECT format('DROP %s bkend.%I', CASE relkind WHEN 'r' THEN 'TABLE' ELSE 'SEQUENCE' END, relname)
+  FROM pg_class
+  WHERE relnamespace='bkend'::regnamespace AND relkind IN ('r','S') AND relname ~ '^c[0-9]'
+"""
+"""Statements that remove environments and the tables of collections."""
+_FORGET = """
+DELETE FROM bkend.collections; SELECT setval('bkend.collections_number_seq',1,FALSE);
+DELETE FROM bkend.indexes; SELECT setval('bkend.indexes_number_seq',1,FALSE);
+DELETE FROM bkend.environments; SELECT setval('bkend.environments_number_seq',1,FALSE);
 """
 
 
@@ -105,6 +120,22 @@ async def empty(url: str) -> None:
             await connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
     finally:
         await connection.close()
+
+
+async def clear(url: str) -> None:
+    """Remove what was made in a database since it was set up; everything if that is not whole."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    try:
+        is_whole = await connection.fetchval("SELECT to_regclass('bkend.format')") and (
+            await connection.fetchval("SELECT array_agg(version) FROM bkend.format") == [FORMAT]
+        )
+        if is_whole:
+            rows = await connection.fetch(_ADDED)
+            await connection.execute(";".join([*(row[0] for row in rows), _FORGET]))
+    finally:
+        await connection.close()
+    if not is_whole:
+        await empty(url)
 
 
 @contextmanager

@@ -13,10 +13,7 @@ import pytest
 import pytest_asyncio
 
 from bkend.app import build_app
-from bkend.auth.collections import COLLECTIONS
 from bkend.auth.identity import Identities, Identity
-from bkend.auth.links.collections import COLLECTIONS as LINK_COLLECTIONS
-from bkend.auth.mfa.collections import COLLECTIONS as MFA_COLLECTIONS
 from bkend.auth.mfa.service import Mfa
 from bkend.auth.parts import AuthParts
 from bkend.auth.passwords import PasswordHasher
@@ -26,15 +23,15 @@ from bkend.auth.shapes import AuthResult
 from bkend.auth.tokens import Tokens
 from bkend.core import Core, open_core
 from bkend.http.application import Application
-from bkend.mail.collections import COLLECTIONS as MAIL_COLLECTIONS
 from bkend.mail.service import Mail
+from bkend.manage.control import ENVIRONMENTS
 from bkend.manage.environments import EnvironmentState, ProjectState
 from bkend.sealing import Sealer
 from bkend.secret import Rings, Secret
 from bkend.settings import Settings
-from bkend.store import Store
-from tests.engines import ENGINES, new_url, open_engine
-from tests.postgres import empty
+from bkend.store import Delete, Missing, Store
+from tests.engines import ENGINES, open_engine
+from tests.prepared import lay_out, lay_out_environment, prepared_url, take_back
 
 PASSWORD = "correct horse"
 CLIENT = Client("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Chrome/131.0", "203.0.113.7")
@@ -119,18 +116,17 @@ def hasher() -> Iterator[PasswordHasher]:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    return new_url(request.param, request)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    yield from prepared_url(request.param, request)
 
 
 @pytest.fixture
 async def store(tmp_path: Path, database_url: str | None) -> AsyncIterator[Store]:
-    if database_url is not None:
-        await empty(database_url)
-    database = await open_engine(database_url, tmp_path / "store", serving=True)
-    opened = await database.environment("env_dev")
-    await opened.define(*COLLECTIONS, *LINK_COLLECTIONS, *MFA_COLLECTIONS, *MAIL_COLLECTIONS)
-    yield opened
+    directory = tmp_path / "store"
+    await lay_out(directory, database_url)
+    await lay_out_environment(directory, database_url, "env_dev")
+    database = await open_engine(database_url, directory, serving=True)
+    yield await database.environment("env_dev")
     await database.close()
 
 
@@ -189,9 +185,21 @@ class Served:
         name = f"e{self.environments}"
         made = await self.core.hierarchy.bootstrap(environment=name)
         document = await self.core.hierarchy.environment(made.project_slug, name)
+        settings = self.core.settings
+        await lay_out_environment(settings.data, settings.database_url, document["id"])
         assert made.publishable_key is not None
         assert made.secret_key is not None
         return document["id"], made.publishable_key, made.secret_key
+
+    async def end_environment(self, id: str) -> None:
+        """Nobody needs it any more."""
+        try:
+            await self.core.database.control.commit([Delete(ENVIRONMENTS, id)])
+        except Missing:
+            pass  # the test has deleted it
+        self.core.environments.forget(id)
+        await self.core.database.close_environment(id)
+        await take_back(self.core.settings.database_url, id)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -202,6 +210,7 @@ async def served(
     settings = Settings(
         data=tmp_path_factory.mktemp("data"), rate_limit="off", database_url=database_url
     )
+    await lay_out(settings.data, database_url)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("bkend.core.PasswordHasher", cheap_hasher)
         async with open_core(settings, serving=True, clock=clock) as core:
@@ -220,6 +229,7 @@ async def _api(served: Served) -> AsyncIterator[Api]:
         transport=transport, base_url="http://bkend.test", headers={"X-API-Key": key}
     ) as http:
         yield Api(served, http, opened.services.auth, opened.store, opened.state.name, secret_key)
+    await served.end_environment(environment)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

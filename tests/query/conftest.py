@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
@@ -11,10 +12,12 @@ import orjson
 import pytest
 
 from bkend.query.planner import plan_list
-from bkend.store import Collection, Database, Store
+from bkend.store import ALWAYS, Collection, DeleteWhere, Store
 from bkend.tables.models import Table
 from bkend.tables.schema import canonical_schema
 from bkend.tables.view import View
+from tests.engines import Engine, open_engine
+from tests.postgres import Postgres
 from tests.store.conftest import database, directory, engine, open_database, shared_url
 from tests.store.rows import ids, insert
 
@@ -95,8 +98,22 @@ class Listing:
 OpenListing: TypeAlias = Callable[..., Listing]
 
 
+@pytest.fixture(scope="session")
+def listing_url(postgres_server: Postgres) -> str:
+    """One PostgreSQL database for all listings, with the table of the one before."""
+    return postgres_server.make()
+
+
 @pytest.fixture
-async def listing(database: Database) -> Listing:
+async def listing(
+    engine: Engine, directory: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Listing]:
     """An empty table with columns of every type."""
-    await database.control.define(Collection("t"))
-    return Listing(database.control, make_table(COLUMNS))
+    url = request.getfixturevalue("listing_url") if engine == "postgresql" else None
+    opened = await open_engine(url, directory, serving=True)
+    store, rows = opened.control, Collection("t")
+    if store.collection(rows.name) != rows:
+        await store.define(rows)
+    await store.commit([DeleteWhere(rows.name, ALWAYS)])
+    yield Listing(store, make_table(COLUMNS))
+    await opened.close()

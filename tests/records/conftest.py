@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.engines import ENGINES, new_url
+from tests.engines import ENGINES, Engine, new_url
 from tests.people import People, sign_up_people
 from tests.servers import RunningServer
 
@@ -90,50 +93,107 @@ tables:
 """
 
 
+class House:
+    """A served engine and whoever calls it, until the end of the run."""
+
+    def __init__(self, directory: Path, database_url: str | None) -> None:
+        self.server = RunningServer(directory, database_url=database_url)
+        self._clients: list[httpx.Client] = []
+
+    @cached_property
+    def people(self) -> People:
+        return sign_up_people(self.server)
+
+    @cached_property
+    def anonymous(self) -> httpx.Client:
+        return self._kept(self.server.client())
+
+    @cached_property
+    def admin(self) -> httpx.Client:
+        return self._kept(self.server.client(self.server.secret))
+
+    @cached_property
+    def owner(self) -> httpx.Client:
+        return self._kept(self.people.owner.client())
+
+    @cached_property
+    def other(self) -> httpx.Client:
+        return self._kept(self.people.other.client())
+
+    def _kept(self, client: httpx.Client) -> httpx.Client:
+        self._clients.append(client)
+        return client
+
+    def open(self) -> None:
+        """Make the tables and serve."""
+        self.server.init()
+        self.server.apply(TABLES)
+        self.server.start()
+
+    def close(self) -> None:
+        """An orderly end, without a fault in the log."""
+        for client in self._clients:
+            client.close()
+        assert self.server.stop() == 0
+        assert "Traceback" not in self.server.log
+
+
+@pytest.fixture(scope="session")
+def houses() -> Iterator[dict[Engine, House]]:
+    """By engine, those that were needed so far: changing the engine does not end the other."""
+    found: dict[Engine, House] = {}
+    with ExitStack() as closing:
+        yield found
+        for house in found.values():
+            closing.callback(house.close)
+
+
 @pytest.fixture(scope="session", params=ENGINES)
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    """One server for this package and engine; every test uses a table, or rows, of its own."""
-    found = RunningServer(tmp_path_factory.mktemp("records"))
-    found.database_url = new_url(request.param, request)
-    found.init()
-    found.apply(TABLES)
-    found.start()
-    yield found
-    assert found.stop() == 0
-    assert "Traceback" not in found.log
+def house(
+    request: pytest.FixtureRequest,
+    houses: dict[Engine, House],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> House:
+    """The engine's; every test uses a table, or rows, of its own."""
+    engine: Engine = request.param
+    if engine not in houses:
+        found = House(tmp_path_factory.mktemp("records"), new_url(engine, request))
+        found.open()
+        houses[engine] = found
+    return houses[engine]
 
 
 @pytest.fixture(scope="session")
-def people(server: RunningServer) -> People:
+def server(house: House) -> RunningServer:
+    """One server for this package and engine."""
+    return house.server
+
+
+@pytest.fixture(scope="session")
+def people(house: House) -> People:
     """Users of every kind on this package's server."""
-    return sign_up_people(server)
+    return house.people
 
 
 @pytest.fixture(scope="session")
-def anonymous(server: RunningServer) -> Iterator[httpx.Client]:
+def anonymous(house: House) -> httpx.Client:
     """The publishable key alone."""
-    with server.client() as client:
-        yield client
+    return house.anonymous
 
 
 @pytest.fixture(scope="session")
-def admin(server: RunningServer) -> Iterator[httpx.Client]:
+def admin(house: House) -> httpx.Client:
     """The secret key alone."""
-    with server.client(server.secret) as client:
-        yield client
+    return house.admin
 
 
 @pytest.fixture(scope="session")
-def owner(people: People) -> Iterator[httpx.Client]:
+def owner(house: House) -> httpx.Client:
     """A signed-in plain user."""
-    with people.owner.client() as client:
-        yield client
+    return house.owner
 
 
 @pytest.fixture(scope="session")
-def other(people: People) -> Iterator[httpx.Client]:
+def other(house: House) -> httpx.Client:
     """Another signed-in plain user."""
-    with people.other.client() as client:
-        yield client
+    return house.other

@@ -7,7 +7,7 @@ something of that organization is not there for them; and afterwards nothing of 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,10 @@ from bkend.manage.control import (
 )
 from bkend.store import Find, Store
 from bkend.tables.models import TABLES
-from tests.engines import ENGINES, new_url
+from tests.auth.conftest import cheap_hasher
+from tests.engines import ENGINES
 from tests.http.manage.company import Caller, Company, company
+from tests.prepared import prepared_url
 from tests.security.matrix import MATRIX, Entry
 
 MARK = "marked"
@@ -174,12 +176,15 @@ async def _all(store: Store, collection: str) -> list[Any]:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    return new_url(request.param, request)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    yield from prepared_url(request.param, request)
 
 
 @pytest_asyncio.fixture
-async def neighbours(tmp_path: Path, database_url: str | None) -> AsyncIterator[Neighbours]:
+async def neighbours(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Neighbours]:
+    monkeypatch.setattr("bkend.core.PasswordHasher", cheap_hasher)
     async with company(tmp_path / "data", database_url) as firm:
         found = Neighbours(firm)
         await found.build()

@@ -34,7 +34,8 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_url(postgres_server: Postgres) -> str:
-    """One PostgreSQL database for all store tests, emptied before each."""
+    """One PostgreSQL database for all store tests, emptied before each; one that takes an open
+    `database` finds it set up."""
     return postgres_server.make()
 
 
@@ -46,7 +47,8 @@ async def open_database(
     opened: list[Database] = []
     if engine == "postgresql":
         url: str = request.getfixturevalue("shared_url")
-        await postgres.empty(url)
+        is_set_up = "database" in request.fixturenames
+        await (postgres.clear(url) if is_set_up else postgres.empty(url))
 
     async def open_(*, serving: bool = True, at: Path = directory, **options: Any) -> Database:
         database: Database

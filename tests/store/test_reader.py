@@ -248,7 +248,7 @@ async def test_the_log_stays_small_under_endless_reads_and_writes(store: SqliteS
             await asyncio.sleep(0)
 
     reading = [asyncio.create_task(read()) for _ in range(2)]
-    for turn in range(300):  # 120 MB and more
+    for turn in range(200):  # 80 MB and more
         await store.commit([insert(f"{turn}", {"text": "x" * 400_000})])
         if turn >= 20:
             await store.commit([Delete(THINGS, f"{turn - 20}")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,25 +10,23 @@ import pytest_asyncio
 
 from bkend.clock import SystemClock
 from bkend.store import Store
-from bkend.tables.models import COLLECTIONS
 from bkend.tables.service import Tables
-from tests.engines import ENGINES, new_url, open_engine
-from tests.postgres import empty
+from tests.engines import ENGINES, open_engine
+from tests.prepared import lay_out, lay_out_environment, prepared_url
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    return new_url(request.param, request)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    yield from prepared_url(request.param, request)
 
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path, database_url: str | None) -> AsyncIterator[Store]:
-    if database_url is not None:
-        await empty(database_url)
-    database = await open_engine(database_url, tmp_path / "data", serving=False)
-    found = await database.environment("env_test")
-    await found.define(*COLLECTIONS)
-    yield found
+    directory = tmp_path / "data"
+    await lay_out(directory, database_url)
+    await lay_out_environment(directory, database_url, "env_test")
+    database = await open_engine(database_url, directory, serving=False)
+    yield await database.environment("env_test")
     await database.close()
 
 

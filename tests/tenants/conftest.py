@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ from bkend.tenants.collections import (
     TENANT_SESSIONS,
 )
 from tests.auth.conftest import FakeClock, cheap_hasher
-from tests.engines import ENGINES, new_url
+from tests.engines import ENGINES
+from tests.prepared import lay_out, prepared_url
 
 BASE = "/manage/v1"
 PASSWORD = "four brown horses"
@@ -194,8 +195,8 @@ class Server:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    return new_url(request.param, request)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    yield from prepared_url(request.param, request)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -205,6 +206,7 @@ async def application(
     clock = FakeClock()
     data: Path = tmp_path_factory.mktemp("data")
     settings = Settings(data=data, rate_limit="off", database_url=database_url)
+    await lay_out(data, database_url)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("bkend.core.PasswordHasher", cheap_hasher)
         async with open_core(settings, serving=True, clock=clock) as core:

@@ -18,7 +18,6 @@ from bkend.tenants.accounts import new_account
 from bkend.tenants.collections import TENANT_ACCOUNTS
 from tests.asgi import Answer, InProcess, in_process
 from tests.auth.conftest import FakeClock
-from tests.postgres import empty
 
 MANAGE = "/manage/v1"
 BROWSER = Client("Tests", "203.0.113.7")
@@ -110,7 +109,6 @@ async def company(
 ) -> AsyncIterator[Company]:
     """A server whose first organization has an owner, an admin, a member and a billing contact."""
     if database_url is not None:
-        await empty(database_url)
         settings["database_url"] = database_url
     clock = FakeClock()
     async with in_process(directory, clock, **settings) as opened:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import pytest_asyncio
 
 from bkend.manage.members import new_member
 from tests.asgi import Answer, InProcess, in_process
-from tests.engines import ENGINES, new_url
+from tests.engines import ENGINES
 from tests.http.manage.company import Company, company
+from tests.prepared import prepared_url
 
 BASE = "/manage/v1/projects/app/environments/dev"
 TABLES = f"{BASE}/tables"
@@ -111,8 +112,8 @@ async def make_tenant(opened: InProcess) -> MakeTenant:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    return new_url(request.param, request)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    yield from prepared_url(request.param, request)
 
 
 @pytest_asyncio.fixture

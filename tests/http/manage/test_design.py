@@ -189,7 +189,7 @@ async def test_rows_written_while_a_column_is_removed_end_up_without_it(
         "t/fields/manage",
         {"fieldsToAddOrUpdate": {"gone": {"type": "string", "default": "d"}}},
     )
-    await fill(tenant, table, 3000, {"a": "x", "gone": "y"})
+    await fill(tenant, table, 1500, {"a": "x", "gone": "y"})
     removal = asyncio.create_task(
         tenant.call("POST", "t/fields/manage", {"fieldsToRemove": ["gone"]})
     )
@@ -205,7 +205,7 @@ async def test_rows_written_while_a_column_is_removed_end_up_without_it(
     assert {answer.status for answer in written} == {201}
     exported = await tenant.call("GET", "t/export", query="format=ndjson")
     rows = [orjson.loads(line) for line in exported.body.splitlines()]
-    assert len(rows) == 3000 + len(written)
+    assert len(rows) == 1500 + len(written)
     assert not [row for row in rows if "gone" in row]
 
 
