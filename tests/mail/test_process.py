@@ -36,9 +36,9 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
 
 def manage(server: RunningServer, method: str, path: str, body: Any = None) -> httpx.Response:
     token = server.made["managementToken"]
-    return httpx.request(
-        method, server.url + PATH + path, json=body, headers={"Authorization": f"Bearer {token}"}
-    )
+    headers = {"Authorization": f"Bearer {token}"}
+    url = server.url + PATH + path
+    return httpx.request(method, url, json=body, headers=headers, timeout=30, verify=False)
 
 
 def send_test(server: RunningServer, to: str) -> None:
