@@ -94,7 +94,7 @@ async def _serve(
             loop.add_signal_handler(signum, server.stop)
         if parent is not None:
             loop.add_reader(parent.fileno(), server.stop)
-        starting.done()
+        starting.keep()
         log.info("serving", host=settings.host, port=settings.port)
         loading = asyncio.create_task(_load_the_rest(app))
         housekeeping = asyncio.create_task(_keep_house(core))

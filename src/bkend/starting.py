@@ -23,10 +23,15 @@ def quickly() -> None:
     _import_structlog_alone()
 
 
-def done() -> None:
-    """The start is over: what it made stays to the end, and garbage is collected as usual."""
+def keep() -> None:
+    """What has been made so far stays to the end: the garbage collector need not look at it."""
     gc.collect()
     gc.freeze()
+
+
+def done() -> None:
+    """The start is over: from now on garbage is collected as usual."""
+    keep()
     gc.set_threshold(*_USUAL)
 
 
