@@ -20,7 +20,7 @@ run: $(VENV)/run.stamp ## Set everything up and serve on the embedded database
 	@exec $(BIN)/bkend serve
 
 test: system $(VENV)/dev.stamp ## Set everything up and run all tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/dev.stamp ## Lint, types, layers, documentation
 	$(BIN)/ruff check .

@@ -27,8 +27,11 @@ def free_port() -> int:
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without settings of ours, plus the given ones."""
+    """This process's environment without settings of ours, plus the given ones.
+
+    Processes keep their bytecode, whatever is set for this one: most of them are short."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BKEND_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**kept, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 import sys
@@ -15,6 +14,7 @@ import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
+from bkend import starting
 from bkend.app import build_app
 from bkend.core import Core, open_core
 from bkend.environment import Environment
@@ -94,8 +94,7 @@ async def _serve(
             loop.add_signal_handler(signum, server.stop)
         if parent is not None:
             loop.add_reader(parent.fileno(), server.stop)
-        gc.collect()
-        gc.freeze()
+        starting.keep()
         log.info("serving", host=settings.host, port=settings.port)
         loading = asyncio.create_task(_load_the_rest(app))
         housekeeping = asyncio.create_task(_keep_house(core))
@@ -118,8 +117,7 @@ async def _load_the_rest(app: Application) -> None:
     """Once the port is open, load the endpoints that are not needed for the first answers."""
     await asyncio.sleep(_LOADING_AFTER_SECONDS)
     await app.prepare()
-    gc.collect()
-    gc.freeze()
+    starting.done()
 
 
 async def _keep_house(core: Core) -> None:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import structlog
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from bkend.cli import app
+from tests.servers import RunningServer
+
+_parsed_once = cache(get_command)
+"""Most of the time of a short command called here would go into reading all their signatures."""
+_configured = structlog.configure
+
+
+def _configure(**settings: Any) -> None:
+    """Stderr is closed after a command: no logger may keep it for the next one."""
+    _configured(**{**settings, "cache_logger_on_first_use": False})
 
 
 class Called:
@@ -35,8 +46,13 @@ class CommandLine:
     def __init__(self) -> None:
         self._runner = CliRunner()
 
-    def __call__(self, *arguments: str, code: int | None = 0) -> Called:
-        result = self._runner.invoke(app, arguments, prog_name="bkend")
+    def __call__(self, *arguments: str, code: int | None = 0, given: str | None = None) -> Called:
+        """Call a command, with what is `given` on standard input."""
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("typer.testing._get_command", _parsed_once)
+            patched.setattr("structlog.configure", _configure)
+            result = self._runner.invoke(app, arguments, input=given, prog_name="bkend")
+        structlog.reset_defaults()
         found = Called(result.exit_code, result.stdout, result.stderr)
         if code is not None:
             assert found.code == code, found.stdout + found.stderr
@@ -50,11 +66,23 @@ class CommandLine:
         return "\n".join(line.removeprefix("bkend: ") for line in found.stderr.splitlines())
 
 
-@pytest.fixture
-def bkend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+def _without_settings(patched: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().startswith("BKEND_"):
-            monkeypatch.delenv(name)
+            patched.delenv(name)
+
+
+def make(server: RunningServer) -> None:
+    """Make the server's data as `bkend init` does, called in this process."""
+    with pytest.MonkeyPatch.context() as patched:
+        _without_settings(patched)
+        if server.database_url is not None:
+            patched.setenv("BKEND_DATABASE_URL", server.database_url)
+        server.made = CommandLine()("init", "--json", "--data", str(server.data)).json
+
+
+@pytest.fixture
+def bkend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    _without_settings(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    yield CommandLine()
-    structlog.reset_defaults()
+    return CommandLine()

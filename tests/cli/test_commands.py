@@ -249,13 +249,20 @@ def test_it_starts_without_what_only_some_commands_need(tmp_path: Path) -> None:
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stderr.strip() == "[]"
 
 
-def test_output_that_nobody_reads_to_the_end_is_no_failure(tmp_path: Path) -> None:
-    command("init", cwd=tmp_path)
+def test_output_that_nobody_reads_to_the_end_is_no_failure(
+    bkend: CommandLine, tmp_path: Path
+) -> None:
+    bkend("init")
     done = subprocess.run(
         ["/bin/sh", "-c", f"'{sys.executable}' -m bkend keys list | true"],
         cwd=tmp_path,
@@ -267,8 +274,8 @@ def test_output_that_nobody_reads_to_the_end_is_no_failure(tmp_path: Path) -> No
     assert done.stderr == ""
 
 
-def test_a_terminal_without_unicode_is_no_failure(tmp_path: Path) -> None:
-    command("init", "--org", "Ünïcode", cwd=tmp_path)
+def test_a_terminal_without_unicode_is_no_failure(bkend: CommandLine, tmp_path: Path) -> None:
+    bkend("init", "--org", "Ünïcode")
     for arguments in (("keys", "create", "--type", "secret", "--name", "ключ"), ("keys", "list")):
         for json in ((), ("--json",)):
             done = subprocess.run(

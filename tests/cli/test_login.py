@@ -1,4 +1,8 @@
-"""`bkend login` and `bkend logout` against a server (51 §7)."""
+"""`bkend login` and `bkend logout` against a server (51 §7).
+
+Commands that wait for somebody, and one that reads standard input, are processes of their own; the
+others are called in this one.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cli.conftest import CommandLine, make
 from tests.servers import RunningServer, clean_environment
 
 EMAIL, PASSWORD = "ada@example.com", "four brown horses"
@@ -22,7 +27,7 @@ EMAIL, PASSWORD = "ada@example.com", "four brown horses"
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     server = RunningServer(tmp_path_factory.mktemp("server"))
-    server.init()
+    make(server)
     server.start()
     with httpx.Client(base_url=server.url, timeout=30, verify=False) as browser:
         body = {
@@ -41,9 +46,10 @@ def fetch(url: str, headers: dict[str, str]) -> httpx.Response:
 
 
 class Shell:
-    """Runs commands with settings of their own."""
+    """Commands with settings of their own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, bkend: CommandLine, home: Path) -> None:
+        self.run = bkend
         self.home = home
         self.started: list[subprocess.Popen[str]] = []
         self.environment = clean_environment({"XDG_CONFIG_HOME": str(home), "HOME": str(home)})
@@ -61,12 +67,6 @@ class Shell:
         self.started.append(process)
         return process
 
-    def run(self, *arguments: str, given: str = "", code: int = 0) -> tuple[str, str]:
-        process = self.start(*arguments)
-        stdout, stderr = process.communicate(given, timeout=60)
-        assert process.returncode == code, stdout + stderr
-        return stdout, stderr
-
     @property
     def file(self) -> Path:
         [found] = self.home.rglob("logins.json")
@@ -74,8 +74,10 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    made = Shell(tmp_path)
+def shell(bkend: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    for name in ("XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    made = Shell(bkend, tmp_path)
     yield made
     for process in made.started:
         if process.poll() is None:
@@ -121,8 +123,7 @@ def test_a_code_is_approved_in_the_browser(served: RunningServer, shell: Shell) 
     bearer = {"Authorization": f"Bearer {kept['token']}"}
     session = fetch(f"{served.url}/manage/v1/session", bearer)
     assert session.json()["account"]["email"] == EMAIL
-    stdout, _ = shell.run("logout", "--json")
-    assert json.loads(stdout) == {"server": served.url, "revoked": True}
+    assert shell.run("logout", "--json").json == {"server": served.url, "revoked": True}
     assert json.loads(shell.file.read_text()) == {"servers": {}}
     assert fetch(f"{served.url}/manage/v1/session", bearer).status_code == 401
 
@@ -143,27 +144,29 @@ def test_a_denied_code_logs_nobody_in(served: RunningServer, shell: Shell) -> No
 
 def test_a_token_comes_by_standard_input(served: RunningServer, shell: Shell) -> None:
     token = own_token(served)
-    stdout, _ = shell.run("login", "--server", served.url, "--token", "-", given=token + "\n")
+    login = shell.start("login", "--server", served.url, "--token", "-")
+    stdout, stderr = login.communicate(token + "\n", timeout=60)
+    assert login.returncode == 0, stderr
     assert f"Logged in to {served.url} as {EMAIL}." in stdout
     assert "Engines, as owner" in stdout
     assert token not in stdout
     shell.run("logout", "--server", served.url)
-    _, stderr = shell.run("logout", code=1)
+    stderr = shell.run("logout", code=1).stderr
     assert "not logged in" in stderr
 
 
 def test_a_bad_token_is_not_kept(served: RunningServer, shell: Shell) -> None:
     for token in ("bt_" + "0" * 64, served.secret, "nonsense"):
-        _, stderr = shell.run("login", "--server", served.url, "--token", token, code=1)
+        stderr = shell.run("login", "--server", served.url, "--token", token, code=1).stderr
         assert stderr.startswith("bkend: ")
         assert "Traceback" not in stderr
     assert not list(shell.home.rglob("logins.json"))
 
 
 def test_servers_that_are_none(shell: Shell) -> None:
-    _, stderr = shell.run("login", "--server", "http://127.0.0.1:1", code=1)
+    stderr = shell.run("login", "--server", "http://127.0.0.1:1", code=1).stderr
     assert "cannot be reached" in stderr
-    _, stderr = shell.run("login", "--server", "nonsense", code=2)
+    stderr = shell.run("login", "--server", "nonsense", code=2).stderr
     assert "--server" in stderr
 
 
@@ -172,7 +175,7 @@ def test_two_servers_are_told_apart(shell: Shell, served: RunningServer) -> None
     other = served.url.replace("127.0.0.1", "localhost")
     for url in (served.url, other):
         shell.run("login", "--server", url, "--token", "-", given=token)
-    _, stderr = shell.run("logout", code=1)
+    stderr = shell.run("logout", code=1).stderr
     assert served.url in stderr
     assert other in stderr
     shell.run("logout", "--server", other)
@@ -180,27 +183,27 @@ def test_two_servers_are_told_apart(shell: Shell, served: RunningServer) -> None
 
 
 def test_keys_are_made_listed_and_revoked_at_a_server(served: RunningServer, shell: Shell) -> None:
-    _, stderr = shell.run("keys", "list", "--server", served.url, code=1)
+    stderr = shell.run("keys", "list", "--server", served.url, code=1).stderr
     assert "you are not logged in" in stderr
     shell.run("login", "--server", served.url, "--token", "-", given=own_token(served))
     at = ("--server", served.url, "--json")
-    stdout, _ = shell.run(
+    stdout = shell.run(
         "keys", "create", "--type", "secret", "--name", "Remote", "--scope", "posts:read", *at
-    )
+    ).stdout
     made = json.loads(stdout)
     assert made["key"].startswith("sk_")
     assert (made["name"], made["scopes"]) == ("Remote", ["posts:read"])
     for place in ((), ("--project", "app", "--env", "dev"), ("--env", "dev")):
-        items = json.loads(shell.run("keys", "list", *place, *at)[0])["items"]
+        items = shell.run("keys", "list", *place, *at).json["items"]
         [listed] = [item for item in items if item["id"] == made["id"]]
         assert "key" not in listed
-    stdout, _ = shell.run("keys", "revoke", made["id"], "--server", served.url)
+    stdout = shell.run("keys", "revoke", made["id"], "--server", served.url).stdout
     assert stdout == f"Revoked Remote ({made['maskedKey']}).\n"
     key = {"X-API-Key": made["key"]}
     assert fetch(f"{served.url}/v1/data/posts", key).status_code == 401
-    _, stderr = shell.run("keys", "revoke", "tok_none", "--server", served.url, code=1)
+    stderr = shell.run("keys", "revoke", "tok_none", "--server", served.url, code=1).stderr
     assert "there is no key" in stderr
-    _, stderr = shell.run("keys", "list", "--server", served.url, "--data", "x", code=1)
+    stderr = shell.run("keys", "list", "--server", served.url, "--data", "x", code=1).stderr
     assert "two places" in stderr
-    _, stderr = shell.run("keys", "list", "--env", "none", "--project", "none", *at, code=1)
+    stderr = shell.run("keys", "list", "--env", "none", "--project", "none", *at, code=1).stderr
     assert "no project 'none'" in stderr

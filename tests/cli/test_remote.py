@@ -27,7 +27,7 @@ from bkend.tables.errors import TableChanged
 from bkend.tables.file import read_tables
 from bkend.tables.plan import Plan, make_plan
 from bkend.tables.service import definition_of
-from tests.cli.conftest import Called, CommandLine
+from tests.cli.conftest import Called, CommandLine, make
 from tests.servers import RunningServer, clean_environment
 from tests.tables.designs import RICH, some_tables
 
@@ -46,7 +46,7 @@ _numbers = count(1)
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     server = RunningServer(tmp_path_factory.mktemp("server"))
-    server.init()
+    make(server)
     server.start()
     yield server
     server.stop()

@@ -19,7 +19,7 @@ from bkend.core import Core, open_core
 from bkend.settings import Settings
 from bkend.store import Find, Insert, StoreRefused
 from tests.backdoor import beside
-from tests.cli.conftest import CommandLine
+from tests.cli.conftest import Called, CommandLine, make
 from tests.engines import ENGINES, new_url
 from tests.servers import RunningServer
 
@@ -30,10 +30,31 @@ PASSWORD = "correct horse"
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningServer]:
     found = RunningServer(tmp_path)
     found.database_url = new_url(request.param, request)
-    found.init()
+    make(found)
     yield found
     found.stop()
     assert "Traceback" not in found.log
+
+
+class Beside:
+    """Commands on the data of the server, called in this process."""
+
+    def __init__(self, bkend: CommandLine, server: RunningServer) -> None:
+        self._bkend = bkend
+        self._data = ("--data", str(server.data))
+
+    def __call__(self, *arguments: str) -> Called:
+        return self._bkend(*arguments, *self._data)
+
+    def refused(self, *arguments: str) -> str:
+        return self._bkend.refused(*arguments, *self._data)
+
+
+@pytest.fixture
+def command(bkend: CommandLine, server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Beside:
+    if server.database_url is not None:
+        monkeypatch.setenv("BKEND_DATABASE_URL", server.database_url)
+    return Beside(bkend, server)
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -82,12 +103,14 @@ def factors(server: RunningServer) -> list[dict[str, Any]]:
 # -- rotating -------------------------------------------------------------------------------------
 
 
-def test_running_server_signs_with_the_new_secret_and_takes_both(server: RunningServer) -> None:
+def test_running_server_signs_with_the_new_secret_and_takes_both(
+    server: RunningServer, command: Beside
+) -> None:
     server.start()
     user = enrol(server)
     [before] = factors(server)
     old = (server.data / "secret").read_text()
-    done = orjson.loads(server.bkend("secrets", "rotate", "--json").stdout)
+    done = command("secrets", "rotate", "--json").json
     assert (done["rotated"], done["resealed"], done["unopened"]) == (True, 1, 0)
     assert done["acceptedUntil"].endswith("Z")
     [after] = factors(server)
@@ -102,7 +125,7 @@ def test_running_server_signs_with_the_new_secret_and_takes_both(server: Running
     eventually(lambda: me(server, fresh["accessToken"]) == 200)
 
     # Without any grace for what was signed before, only tokens of the newest secret are left.
-    server.bkend("secrets", "rotate", "--grace", "0s")
+    command("secrets", "rotate", "--grace", "0s")
     eventually(lambda: me(server, user["accessToken"]) == 401)
     assert me(server, fresh["accessToken"]) == 401
     newest = sign_in(server, user["backupCodes"][1]).json()
@@ -134,7 +157,7 @@ def test_interrupted_rotation_is_finished_later(server: RunningServer) -> None:
     assert sign_in(server, user["backupCodes"][2]).status_code == 200
 
 
-def test_many_values_are_all_sealed_anew(server: RunningServer) -> None:
+def test_many_values_are_all_sealed_anew(server: RunningServer, command: Beside) -> None:
     server.start()
     enrol(server)
     [held] = factors(server)
@@ -146,7 +169,7 @@ def test_many_values_are_all_sealed_anew(server: RunningServer) -> None:
                 await store.commit([sealed])
 
     beside(server, add)
-    done = orjson.loads(server.bkend("secrets", "rotate", "--json").stdout)
+    done = command("secrets", "rotate", "--json").json
     # The copies were sealed for another user: they cannot be opened, and are told apart.
     assert (done["resealed"], done["unopened"]) == (1, 450)
 
@@ -204,7 +227,9 @@ def refusal(server: RunningServer) -> str:
     return last
 
 
-def test_server_refuses_data_whose_secret_is_missing(server: RunningServer) -> None:
+def test_server_refuses_data_whose_secret_is_missing(
+    server: RunningServer, command: Beside
+) -> None:
     server.start()
     user = enrol(server)
     server.stop()
@@ -214,8 +239,8 @@ def test_server_refuses_data_whose_secret_is_missing(server: RunningServer) -> N
     for part in (str(server.data / "secret"), "sign in again", "second factors", "accept-loss"):
         assert part in told
     assert not (server.data / "secret").exists()
-    assert server.bkend("keys", "list").returncode == 0  # commands that need no secret work
-    assert "missing" in server.bkend("secrets", "rotate", check=False).stderr
+    command("keys", "list")  # commands that need no secret work
+    assert "missing" in command.refused("secrets", "rotate")
     assert not (server.data / "secret").exists()
 
     (server.data / "secret").write_text("f" * 64 + "\n")
@@ -225,18 +250,21 @@ def test_server_refuses_data_whose_secret_is_missing(server: RunningServer) -> N
     server.start()
     assert me(server, user["accessToken"]) == 200
 
+    # Nothing is lost while the secret is there.
+    assert "nothing is lost" in command.refused("secrets", "accept-loss", "--yes")
+    assert me(server, user["accessToken"]) == 200
 
-def test_loss_can_be_accepted(server: RunningServer) -> None:
+
+def test_loss_can_be_accepted(server: RunningServer, command: Beside) -> None:
     server.start()
     user = enrol(server)
     server.stop()
     (server.data / "secret").unlink()
     refusal(server)
 
-    asked = server.bkend("secrets", "accept-loss", check=False)
-    assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
+    assert "--yes" in command.refused("secrets", "accept-loss")
     assert not (server.data / "secret").exists()
-    done = orjson.loads(server.bkend("secrets", "accept-loss", "--yes", "--json").stdout)
+    done = command("secrets", "accept-loss", "--yes", "--json").json
     assert done == {"sessionsEnded": 1, "secretsRemoved": 1}
     assert factors(server) == []
 
@@ -250,11 +278,3 @@ def test_loss_can_be_accepted(server: RunningServer) -> None:
         return sum([await store.count(SESSIONS) async for store in core.sealed.stores()])
 
     assert beside(server, sessions) == 1
-
-
-def test_nothing_is_lost_while_the_secret_is_there(server: RunningServer) -> None:
-    server.start()
-    user = enrol(server)
-    refused = server.bkend("secrets", "accept-loss", "--yes", check=False)
-    assert (refused.returncode, "nothing is lost" in refused.stderr) == (1, True)
-    assert me(server, user["accessToken"]) == 200

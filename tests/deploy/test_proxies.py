@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.backdoor import make_key
+from tests.cli.conftest import CommandLine, bkend
 from tests.conftest import TABLES
 from tests.deploy.proxies import KINDS, Kind, Proxied, program, proxied
 from tests.http.test_rate_limit import DATA, drain
-from tests.servers import RunningServer, command, free_port
+from tests.servers import RunningServer, free_port
+
+__all__ = ["bkend"]
 
 BURST = 40
 ONE, OTHER = "127.0.0.2", "127.0.0.3"
@@ -166,23 +167,22 @@ def test_the_set_up_link_leads_through_the_proxy_and_its_cookie_is_for_tls_alone
 
 
 def test_the_doctor_tells_whether_the_address_leads_to_the_server(
-    front: Proxied, tmp_path: Path
+    front: Proxied, bkend: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def addresses(**settings: str) -> Any:
-        environment = {
-            "BKEND_DATA": str(front.server.data),
-            "BKEND_PORT": str(front.server.port),
-            "BKEND_PUBLIC_URL": front.url,
-            **settings,
-        }
-        shown = command("doctor", "--json", cwd=tmp_path, environment=environment).stdout
-        return next(one for one in json.loads(shown)["checks"] if one["name"] == "addresses")
+    monkeypatch.setenv("BKEND_DATA", str(front.server.data))
+    monkeypatch.setenv("BKEND_PORT", str(front.server.port))
+    monkeypatch.setenv("BKEND_PUBLIC_URL", front.url)
 
-    trusted = {"SSL_CERT_FILE": str(front.certificate.path)}
-    assert addresses(**trusted)["result"] == "ok"
+    def addresses() -> Any:
+        checks = bkend("doctor", "--json").json["checks"]
+        return next(one for one in checks if one["name"] == "addresses")
+
     found = addresses()
     assert (found["result"], "CERTIFICATE" in found["message"].upper()) == ("warning", True)
-    found = addresses(**trusted, BKEND_PUBLIC_URL=f"http://localhost:{free_port()}")
+    monkeypatch.setenv("SSL_CERT_FILE", str(front.certificate.path))
+    assert addresses()["result"] == "ok"
+    monkeypatch.setenv("BKEND_PUBLIC_URL", f"http://localhost:{free_port()}")
+    found = addresses()
     assert found["result"] == "warning"
     assert "does not lead to it" in found["message"]
 
@@ -190,7 +190,7 @@ def test_the_doctor_tells_whether_the_address_leads_to_the_server(
 def test_plain_http_leads_to_tls(front: Proxied) -> None:
     if front.kind == "caddy":
         pytest.skip("Caddy does so on port 80, which a test does not take")
-    answer = httpx.get(f"{front.plain_url}/v1/data/posts?limit=1")
+    answer = httpx.get(f"{front.plain_url}/v1/data/posts?limit=1", verify=False)
     assert answer.status_code == 301
     assert answer.headers["location"].endswith("/v1/data/posts?limit=1")
     assert answer.headers["location"].startswith("https://")

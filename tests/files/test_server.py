@@ -230,8 +230,7 @@ def test_a_connection_that_is_cut_off_leaves_nothing(
     assert bare.put(made["url"], content=b"whole").status_code == 200
 
 
-def test_what_is_too_large_is_told(start_server: StartServer, bare: httpx.Client) -> None:
-    server = start_server()
+def test_what_is_too_large_is_told(server: RunningServer, bare: httpx.Client) -> None:
     made = presigned(server, fileSize=1000)
     answer = bare.put(made["url"], content=b"x" * 1001)
     assert (answer.status_code, answer.json()["code"]) == (413, "file/file-too-large")
@@ -240,9 +239,8 @@ def test_what_is_too_large_is_told(start_server: StartServer, bare: httpx.Client
 
 
 def test_the_quick_way_out_gives_the_same_answers(
-    start_server: StartServer, bare: httpx.Client
+    server: RunningServer, bare: httpx.Client
 ) -> None:
-    server = start_server()
     for content in (b"small", os.urandom(2 * MIB)):
         made = presigned(server, visibility="public", contentType="image/svg+xml")
         assert bare.put(made["url"], content=content).status_code == 200
@@ -273,8 +271,7 @@ def test_the_quick_way_out_gives_the_same_answers(
         assert (answer.status_code, answer.json()["code"]) == (404, "file/not-found")
 
 
-def test_ranges_of_a_large_file(start_server: StartServer, bare: httpx.Client) -> None:
-    server = start_server()
+def test_ranges_of_a_large_file(server: RunningServer, bare: httpx.Client) -> None:
     made = presigned(server)
     content = b"".join(number.to_bytes(4, "big") for number in range(MIB // 2))
     assert bare.put(made["url"], content=content).status_code == 200

@@ -13,7 +13,7 @@ from tests.servers import RunningServer
 @pytest.fixture
 def bare(server: RunningServer) -> Iterator[httpx.Client]:
     """A client that sends no key of its own."""
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=30, verify=False) as client:
         yield client
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 
+from bkend import starting
 from bkend.cli import (
     about,
     admin,
@@ -45,6 +46,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
+    starting.quickly()
     try:
         app(prog_name="bkend")
     except KeyboardInterrupt:
