@@ -16,6 +16,7 @@ from playwright.sync_api import BrowserContext, expect
 from tests.browser.filing import PART, FilesPage, files_site
 from tests.browser.pictures import PICTURE
 from tests.conftest import StartServer
+from tests.managing import project_settings, untouched
 from tests.servers import RunningServer
 
 pytestmark = pytest.mark.browser
@@ -54,6 +55,11 @@ def tab(context: BrowserContext, address: str, email: str) -> FilesPage:
     page = FilesPage(context, address)
     page.enter(email)
     return page
+
+
+def stored(server: RunningServer) -> set[Path]:
+    """The files in which the server keeps bytes, whole or not."""
+    return {path for path in (server.data / "objects").rglob("*") if path.is_file()}
 
 
 def digest(path: Path) -> str:
@@ -199,20 +205,19 @@ def test_an_upload_is_paused_and_goes_on(tab: FilesPage, make_file: MakeFile) ->
 @pytest.mark.parametrize("when", ["on its way", "paused", "interrupted"])
 def test_a_cancelled_upload_leaves_nothing_on_the_server(
     context: BrowserContext,
-    start_server: StartServer,
+    server: RunningServer,
     make_file: MakeFile,
     email: str,
     when: str,
 ) -> None:
-    server = start_server()
-    objects = server.data / "objects"
-    with files_site(server) as address:
+    before = stored(server)
+    with untouched(server) as place, files_site(place) as address:
         tab = FilesPage(context, address)
         tab.enter(email)
         tab.hold_parts_after(2)
         tab.choose(make_file(30_000_000))
         tab.stands_at("film.bin", "55 %")
-        assert [path for path in objects.rglob("*") if path.is_file()]
+        assert stored(server) - before
         if when == "paused":
             tab.press("Pause")
             tab.stands_at("film.bin", "Paused")
@@ -224,7 +229,7 @@ def test_a_cancelled_upload_leaves_nothing_on_the_server(
         expect(tab.page.locator("#add-title")).to_be_focused()
         expect(tab.upload("film.bin")).to_have_count(0)
         deadline = time.monotonic() + 30  # the server may still be noticing that a part broke off
-        while left := [path for path in objects.rglob("*") if path.is_file()]:
+        while left := stored(server) - before:
             assert time.monotonic() < deadline, left
             time.sleep(0.05)
         assert tab.calls("client.files.list().then(({ items }) => items)") == []
@@ -274,17 +279,9 @@ def test_the_same_file_in_two_tabs_is_two_uploads(
 
 
 def test_refusals_are_told_in_words(
-    context: BrowserContext, start_server: StartServer, make_file: MakeFile, email: str
+    tab: FilesPage, server: RunningServer, make_file: MakeFile
 ) -> None:
-    server = start_server()
-    token = {"Authorization": f"Bearer {server.made['managementToken']}"}
-    with server.client() as client:
-        body = {"settings": {"storage.maxUploadBytes": 1_000_000}}
-        changed = client.patch("/manage/v1/projects/app", json=body, headers=token)
-        assert changed.status_code == 200, changed.text
-    with files_site(server) as address:
-        tab = FilesPage(context, address)
-        tab.enter(email)
+    with project_settings(server, storage__maxUploadBytes=1_000_000):
         tab.choose(make_file(2_000_000, "big.bin"))
         problem = tab.upload("big.bin").get_by_role("alert")
         expect(problem).to_have_text("This file is too large for this server.")

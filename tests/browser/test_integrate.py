@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.browser.pages import PostsPage
 from tests.conftest import StartServer
+from tests.managing import untouched
 from tests.servers import RunningServer
 
 pytestmark = pytest.mark.browser
 
 
-def set_auth(server: RunningServer, *settings: str) -> None:
-    """Change auth settings of the running server's environment."""
-    options = [word for setting in settings for word in ("--set", setting)]
-    server.bkend("auth", "settings", "--project", "app", "--env", "dev", *options)
-
-
 @pytest.fixture
-def short_lived(start_server: StartServer) -> RunningServer:
-    """A server whose access tokens live one second."""
-    server = start_server()
-    set_auth(server, "accessTokenTtlSeconds=1")
-    return server
+def short_lived(server: RunningServer) -> Iterator[RunningServer]:
+    """An environment where nobody has been before, whose access tokens live one second."""
+    with untouched(server, accessTokenTtlSeconds=1) as found:
+        yield found
 
 
 def test_a_visitor_signs_up_creates_lists_and_is_still_there_after_a_reload(

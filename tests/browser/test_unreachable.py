@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.sites import example_site
-from tests.conftest import StartServer
+from tests.prepared import Preparing
 from tests.servers import RunningServer, free_port
 
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture
+def away(tmp_path: Path, prepare: Preparing) -> Iterator[RunningServer]:
+    """A server that is not there yet."""
+    server = prepare(tmp_path)
+    yield server
+    server.stop()
+
+
 @pytest.mark.parametrize("name", ["sign-in", "files"])
 def test_the_page_says_so_and_tries_again(
-    context: BrowserContext, start_server: StartServer, name: str
+    context: BrowserContext, away: RunningServer, name: str
 ) -> None:
-    server = start_server(tables=None)
-    server.stop()
+    server = away
     config = {"API": server.url, "KEY": server.key, "PROVIDERS": {}}
     with example_site(name, config) as address:
         page = context.new_page()
