@@ -780,7 +780,7 @@ class Upload {
         const { signal } = this.#options;
         if (signal?.aborted) await this.#drop();
         signal?.throwIfAborted();
-        throw error.code === "network/unreachable" ? await this.#explain(error) : error;
+        throw error;
       }
     });
   }
@@ -815,9 +815,13 @@ class Upload {
     return persistently(call, signal);
   }
 
-  #put(address, part, body, signal) {
+  async #put(address, part, body, signal) {
     const onSent = (bytes) => this.#progress.note(part, bytes);
-    return put(this.#api.http, address, { body, signal, onSent });
+    try {
+      return await put(this.#api.http, address, { body, signal, onSent });
+    } catch (error) {
+      throw error?.code === "network/unreachable" ? await this.#explain(error) : error;
+    }
   }
 
   async #whole() {

@@ -156,9 +156,10 @@ describe("a small file", () => {
     await writeFile(place, "here today");
     const file = await openAsBlob(place);
     await rm(place);
-    const { client } = await signedUp();
+    const { client, http } = await signedUp();
     const failed = client.files.upload(file, { filename: "gone.txt" });
     await assert.rejects(failed, bkendError({ status: 0, code: "client/unreadable-file" }));
+    assert.equal(puts(http).length, 1);
   });
 
   test("that the server refuses is not tried again", async () => {
