@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.servers import RunningServer
 
-DEV = "/manage/v1/projects/app/environments/dev"
+_ENVIRONMENTS = "/manage/v1/projects/app/environments"
+DEV = f"{_ENVIRONMENTS}/dev"
 _MAIL_SECONDS = 30
 
 
@@ -37,16 +38,24 @@ def mailed_link(server: RunningServer, to: str, template: str) -> str:
 
 @contextmanager
 def untouched(server: RunningServer, **auth_settings: Any) -> Iterator[RunningServer]:
-    """The same server for an environment of one's own, with the tables of `dev` and nothing else:
-    `key` is the environment's. Starting and ending it is for the given server."""
+    """The same server for an environment of one's own, with the tables and settings of `dev` and
+    nothing else: `key` is the environment's. Starting and ending is for the given server."""
     name = f"e{uuid.uuid4().hex[:12]}"
-    environments = DEV.rpartition("/")[0]
     wish = {"environment": name, "copySchemaFrom": "dev"}
-    made = manage(server, "POST", environments, wish)
+    made = manage(server, "POST", _ENVIRONMENTS, wish)
+    assert made["status"] == "active", made
+    names = {"environment": name, "publishableKey": made["apiKey"]["key"]}
+    found = replace(server, made={**server.made, **names})
     if auth_settings:
-        manage(server, "PUT", f"{environments}/{name}/auth/settings", auth_settings)
-    yield replace(server, made={**server.made, "publishableKey": made["apiKey"]["key"]})
-    manage(server, "DELETE", f"{environments}/{name}?confirm={name}")
+        sign_in_settings(found, **auth_settings)
+    yield found
+    manage(server, "DELETE", f"{_ENVIRONMENTS}/{name}?confirm={name}")
+
+
+def sign_in_settings(server: RunningServer, **settings: Any) -> None:
+    """Change settings of sign-in in the server's environment; None brings a default back."""
+    path = f"{_ENVIRONMENTS}/{server.made['environment']}/auth/settings"
+    manage(server, "PUT", path, settings)
 
 
 @contextmanager

@@ -23,25 +23,24 @@ def away(tmp_path: Path, prepare: Preparing) -> Iterator[RunningServer]:
     server.stop()
 
 
-@pytest.mark.parametrize("name", ["sign-in", "files"])
-def test_the_page_says_so_and_tries_again(
-    context: BrowserContext, away: RunningServer, name: str
-) -> None:
-    server = away
-    config = {"API": server.url, "KEY": server.key, "PROVIDERS": {}}
-    with example_site(name, config) as address:
-        page = context.new_page()
+def test_the_pages_say_so_and_try_again(context: BrowserContext, away: RunningServer) -> None:
+    config = {"API": away.url, "KEY": away.key, "PROVIDERS": {}}
+    with example_site("sign-in", config) as sign_in, example_site("files", config) as files:
+        pages = [context.new_page(), context.new_page()]
         errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address)
-        alert = page.locator("#alert")
-        expect(alert).to_contain_text(f"The server at {server.url} cannot be reached.")
-        expect(page.locator("h1:visible")).to_have_count(0)
-        assert errors == []
-        server.start()
-        alert.get_by_role("button", name="Try again").click()
-        expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
-        expect(alert).to_be_hidden()
+        for page, address in zip(pages, (sign_in, files), strict=True):
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.goto(address)
+            alert = page.locator("#alert")
+            expect(alert).to_contain_text(f"The server at {away.url} cannot be reached.")
+            expect(page.locator("h1:visible")).to_have_count(0)
+            assert errors == []
+        away.start()
+        for page in pages:
+            alert = page.locator("#alert")
+            alert.get_by_role("button", name="Try again").click()
+            expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+            expect(alert).to_be_hidden()
 
 
 def test_the_page_of_posts_says_what_is_missing(
