@@ -608,9 +608,16 @@ async function persistently(task, signal) {
       const delay = error.retryAfter === null ? growing : error.retryAfter * 1000;
       if (delay > LONGEST_DELAY_MS) throw error;
       signal.throwIfAborted();
-      await abortable(new Promise((wake) => setTimeout(wake, delay)), signal);
+      await rest(delay, signal);
     }
   }
+}
+
+/** Waits, and leaves no timer behind that would keep a process alive. */
+async function rest(ms, signal) {
+  let timer;
+  const over = new Promise((wake) => (timer = setTimeout(wake, ms)));
+  await abortable(over, signal).finally(() => clearTimeout(timer));
 }
 
 /** A controller that follows the given signals until it is aborted itself. */
