@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests import postgres, s3
+from tests.directories import Preparing
 from tests.postgres import Postgres
-from tests.prepared import Preparing
 from tests.s3 import S3Server
 from tests.servers import RunningServer
 

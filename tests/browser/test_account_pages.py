@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import OUTSIDE
-from tests.prepared import Preparing
+from tests.directories import Preparing
 from tests.servers import RunningServer, clean_environment
 
 EMAIL, PASSWORD = "ada@example.com", "four brown horses"

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.sites import example_site
-from tests.prepared import Preparing
+from tests.directories import Preparing
 from tests.servers import RunningServer, free_port
 
 pytestmark = pytest.mark.browser

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from bkend.cli import app
 from tests.conftest import TABLES
+from tests.directories import Preparing
 from tests.managing import manage
-from tests.prepared import Preparing
 from tests.servers import RunningServer, clean_environment
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -12,11 +12,11 @@ import requests
 from tests.auth.social.conftest import OidcProvider
 from tests.auth.social.conftest import oidc as oidc
 from tests.conftest import TABLES
+from tests.directories import Preparing
 from tests.openapi import apps_story, tenants_story
 from tests.openapi.asking import Asking
 from tests.openapi.world import World
 from tests.postgres import Postgres
-from tests.prepared import Preparing
 from tests.servers import RunningServer
 
 _TENANTS = {
