@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import postgres, s3
+from tests.directories import Preparing
 from tests.postgres import Postgres
 from tests.prepared import Databases
 from tests.s3 import S3Server
@@ -97,19 +98,22 @@ def s3_server() -> Iterator[S3Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def prepare(tmp_path_factory: pytest.TempPathFactory) -> Preparing:
+    """Make a server that is to be started: `prepare(directory, tables=…, BKEND_…=…)`."""
+    return Preparing(lambda: tmp_path_factory.mktemp("prepared"))
+
+
 @pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[StartServer]:
+def start_server(tmp_path: Path, prepare: Preparing) -> Iterator[StartServer]:
     """Start a server of one's own: `start_server(tables=…, BKEND_…=…)`."""
     started: list[RunningServer] = []
 
     def start(tables: str | None = TABLES, **environment: str) -> RunningServer:
         directory = tmp_path / f"server{len(started)}"
         directory.mkdir()
-        server = RunningServer(directory, environment=environment)
+        server = prepare(directory, tables, **environment)
         started.append(server)
-        server.init()
-        if tables:
-            server.apply(tables)
         server.start()
         return server
 
@@ -119,11 +123,9 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, prepare: Preparing) -> Iterator[RunningServer]:
     """One server for all tests that only need some server; each uses rows of its own."""
-    found = RunningServer(tmp_path_factory.mktemp("server"))
-    found.init()
-    found.apply(TABLES)
+    found = prepare(tmp_path_factory.mktemp("server"), TABLES)
     found.start()
     yield found
     assert found.stop() == 0

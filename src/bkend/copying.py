@@ -57,15 +57,16 @@ async def copy_sign_in(source: Environment, target: Environment) -> None:
     if changes:
         await target.services.auth.settings.update(changes)
     providers = target.services.social.providers
+    ours = {provider.name: provider for provider in await providers.list()}
     for provider in await source.services.social.providers.list():
         shape = provider.shape
         if not shape["clientId"]:
             continue
         kept = ("clientId", "scopes", "additionalClientIds", "issuer", "baseUrl")
         fields = {name: shape[name] for name in kept if shape.get(name)}
-        known = await providers.find(provider.name)
-        has_secret = bool(known.shape["hasClientSecret"])
-        fields["enabled"] = bool(shape["enabled"]) and has_secret
+        known = ours.get(provider.name)
+        has_secret = known is not None and known.sealed_secret is not None
+        fields["enabled"] = provider.enabled and has_secret
         await providers.update(provider.name, fields)
 
 

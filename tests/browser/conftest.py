@@ -13,7 +13,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "web"
+OUTSIDE = "bkend.test"
+"""A name of this machine that browsers do not take for this machine's."""
 _FLAGS = [
+    f"--host-resolver-rules=MAP {OUTSIDE} 127.0.0.1",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -19,17 +17,6 @@ def sign_in_site(server: RunningServer) -> AbstractContextManager[str]:
     """The address of the sample page, set up for a server, on an origin of its own."""
     config = {"API": server.url, "KEY": server.key, "PROVIDERS": {"acme": "Acme"}}
     return example_site("sign-in", config)
-
-
-def mailed_link(server: RunningServer, to: str, template: str) -> str:
-    """The link of the newest mail of a kind; mails leave after the answer."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        items = json.loads(server.bkend("outbox", "--env", "dev", "--json").stdout)["items"]
-        for mail in reversed(items):
-            if (mail["to"], mail["template"]) == (to, template):
-                return str(mail["links"][0])
-    raise AssertionError(f"no {template} for {to}")
 
 
 class SignInPage:

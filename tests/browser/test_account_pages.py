@@ -5,20 +5,34 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.conftest import StartServer
+from tests.browser.conftest import OUTSIDE
+from tests.directories import Preparing
 from tests.servers import RunningServer, clean_environment
 
 EMAIL, PASSWORD = "ada@example.com", "four brown horses"
 
 
-@pytest.fixture
-def served(start_server: StartServer) -> RunningServer:
-    return start_server(None)
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, prepare: Preparing) -> Iterator[RunningServer]:
+    server = prepare(tmp_path_factory.mktemp("accounts"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def first(browser: Browser, served: RunningServer) -> Iterator[BrowserContext]:
+    """The profile in which the first account was made."""
+    context = browser.new_context()
+    set_up(context.new_page(), served)
+    yield context
+    context.close()
 
 
 def set_up(page: Page, server: RunningServer) -> None:
@@ -34,11 +48,9 @@ def set_up(page: Page, server: RunningServer) -> None:
 
 
 def test_from_the_printed_link_to_a_program_that_is_logged_in(
-    context: BrowserContext, browser: Browser, served: RunningServer, tmp_path: Path
+    first: BrowserContext, browser: Browser, served: RunningServer, tmp_path: Path
 ) -> None:
-    page = context.new_page()
-    set_up(page, served)
-    [cookie] = context.cookies()
+    [cookie] = first.cookies()
     assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == (
         "bkend_session",
         True,
@@ -72,22 +84,14 @@ def test_from_the_printed_link_to_a_program_that_is_logged_in(
     elsewhere.close()
 
 
+@pytest.mark.usefixtures("first")
 def test_a_browser_that_says_little_of_itself_comes_in_too(
-    browser: Browser, served: RunningServer
+    context: BrowserContext, served: RunningServer
 ) -> None:
     """Over plain http to a name, browsers send no Sec-Fetch-Site: the origin must do."""
-    context = browser.new_context()
     page = context.new_page()
-    set_up(page, served)
-    context.close()
-    mapped = browser.browser_type.launch(
-        executable_path="/usr/bin/chromium",
-        args=["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP bkend.test 127.0.0.1"],
-    )
-    page = mapped.new_page()
-    page.goto(f"http://bkend.test:{served.port}/console/login")
+    page.goto(f"http://{OUTSIDE}:{served.port}/console/login")
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/console/")
-    mapped.close()

@@ -13,15 +13,16 @@ from playwright.sync_api import Browser, expect
 from tests.browser.filing import FilesPage, files_site
 from tests.browser.looks import looks_right
 from tests.browser.photos import photo
-from tests.conftest import StartServer
+from tests.managing import untouched
+from tests.servers import RunningServer
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def address(start_server: StartServer) -> Iterator[str]:
-    """The sample page for a server where nobody has been before."""
-    with files_site(start_server(tables=None)) as found:
+def address(server: RunningServer) -> Iterator[str]:
+    """The sample page for an environment where nobody has been before."""
+    with untouched(server) as place, files_site(place) as found:
         yield found
 
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.browser.pages import PostsPage
 from tests.conftest import StartServer
+from tests.managing import sign_in_settings, untouched
 from tests.servers import RunningServer
 
 pytestmark = pytest.mark.browser
 
 
-def set_auth(server: RunningServer, *settings: str) -> None:
-    """Change auth settings of the running server's environment."""
-    options = [word for setting in settings for word in ("--set", setting)]
-    server.bkend("auth", "settings", "--project", "app", "--env", "dev", *options)
-
-
 @pytest.fixture
-def short_lived(start_server: StartServer) -> RunningServer:
-    """A server whose access tokens live one second."""
-    server = start_server()
-    set_auth(server, "accessTokenTtlSeconds=1")
-    return server
+def short_lived(server: RunningServer) -> Iterator[RunningServer]:
+    """An environment where nobody has been before, whose access tokens live one second."""
+    with untouched(server, accessTokenTtlSeconds=1) as found:
+        yield found
+
+
+def lasting(server: RunningServer) -> None:
+    """Tokens that are made from now on live as long as they do by default."""
+    sign_in_settings(server, accessTokenTtlSeconds=None)
 
 
 def test_a_visitor_signs_up_creates_lists_and_is_still_there_after_a_reload(
@@ -86,15 +87,16 @@ def test_a_revoked_session_ends_with_the_promised_error_and_the_entrance(
 ) -> None:
     page = PostsPage(context, site, short_lived)
     page.enter("revoked@example.com")
+    lasting(short_lived)
     with short_lived.client() as client:
         body = {"email": "revoked@example.com", "password": "correct horse"}
         token = client.post("/v1/auth/email/signin", json=body).json()["accessToken"]
         headers = {"Authorization": f"Bearer {token}"}
         listed = client.get("/v1/auth/sessions", headers=headers).json()["items"]
-        for session in listed:
-            if not session["current"]:
-                gone = client.delete(f"/v1/auth/sessions/{session['id']}", headers=headers)
-                assert gone.status_code == 200
+        ended = [session["id"] for session in listed if not session["current"]]
+        assert len(ended) == 1
+        for id in ended:
+            assert client.delete(f"/v1/auth/sessions/{id}", headers=headers).status_code == 200
     page.wait_for_expiry()
     page.list()
     page.shows_error("401 auth/invalid-refresh-token")

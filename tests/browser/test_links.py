@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import uuid
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from bkend.core import Core
-from tests.auth.links.mails import Letter, letters
-from tests.backdoor import beside
-from tests.conftest import StartServer
+from tests.managing import mailed_link
 from tests.servers import RunningServer
 
 pytestmark = pytest.mark.browser
 
 
-def newest_letter(server: RunningServer, category: str) -> Letter:
-    """The last mail of the environment `dev`."""
-
-    async def work(core: Core) -> Letter:
-        place = await core.hierarchy.environment("app", "dev")
-        await core.environments.get(place["id"])
-        return (await letters(await core.database.environment(place["id"]), category))[-1]
-
-    with ThreadPoolExecutor(1) as apart:  # the browser keeps this thread's event loop busy
-        return apart.submit(beside, server, work).result()
+@pytest.fixture
+def email() -> str:
+    """An address that nobody has."""
+    return f"{uuid.uuid4().hex[:12]}@example.com"
 
 
 def complaints(context: BrowserContext) -> list[str]:
@@ -37,13 +28,12 @@ def complaints(context: BrowserContext) -> list[str]:
 
 
 def test_a_forgotten_password_is_replaced_without_the_app(
-    context: BrowserContext, start_server: StartServer
+    context: BrowserContext, server: RunningServer, email: str
 ) -> None:
-    server = start_server()
-    server.sign_up("ada@example.com", password="correct horse")
+    server.sign_up(email, password="correct horse")
     with server.client() as client:
-        client.post("/v1/auth/password/reset/request", json={"email": "ada@example.com"})
-    link = newest_letter(server, "password_reset").link
+        client.post("/v1/auth/password/reset/request", json={"email": email})
+    link = mailed_link(server, email, "password_reset")
     assert link.startswith(f"{server.url}/auth/reset-password?")
     said = complaints(context)
     page = context.new_page()
@@ -58,28 +48,27 @@ def test_a_forgotten_password_is_replaced_without_the_app(
     expect(page.get_by_role("heading")).to_have_text("Your password was changed")
     assert "token" not in page.url
     assert not [text for text in said if "Content Security Policy" in text]
-    body: dict[str, Any] = {"email": "ada@example.com", "password": "another good horse"}
+    body: dict[str, Any] = {"email": email, "password": "another good horse"}
     with server.client() as client:
         assert client.post("/v1/auth/email/signin", json=body).status_code == 200
 
 
 def test_an_invitation_is_accepted_without_the_app(
-    context: BrowserContext, start_server: StartServer
+    context: BrowserContext, server: RunningServer, email: str
 ) -> None:
-    server = start_server()
     body = {
         "resourceType": "organization",
         "resourceId": "acme",
         "resourceName": "Acme",
         "resourceRole": "member",
-        "email": "bob@example.com",
+        "email": email,
         "name": "Bob",
     }
     with server.client(server.secret) as client:
         assert client.post("/v1/auth/invitations", json=body).status_code == 201
     said = complaints(context)
     page = context.new_page()
-    page.goto(newest_letter(server, "invitation").link)
+    page.goto(mailed_link(server, email, "invitation"))
     page.get_by_role("button", name="Accept").click()
     expect(page.get_by_role("heading")).to_have_text("Welcome to Acme")
     assert not [text for text in said if "Content Security Policy" in text]

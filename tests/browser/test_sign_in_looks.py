@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.looks import looks_right
 from tests.browser.pictures import PICTURE
-from tests.browser.signing import PASSWORD, SignInPage, mailed_link, sign_in_site
+from tests.browser.signing import PASSWORD, SignInPage, sign_in_site
+from tests.managing import mailed_link
 from tests.servers import RunningServer
 
 pytestmark = pytest.mark.browser

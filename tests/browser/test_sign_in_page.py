@@ -13,8 +13,8 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.auth.social.conftest import OidcProvider, oidc  # noqa: F401
 from tests.browser.pictures import PICTURE
-from tests.browser.signing import PASSWORD, SignInPage, mailed_link, sign_in_site
-from tests.conftest import StartServer
+from tests.browser.signing import PASSWORD, SignInPage, sign_in_site
+from tests.managing import mailed_link, untouched
 from tests.servers import RunningServer
 
 pytestmark = pytest.mark.browser
@@ -307,11 +307,12 @@ def test_signing_out_in_one_tab_signs_out_the_other(
 
 
 def test_an_expired_token_is_refreshed_once_for_three_calls(
-    context: BrowserContext, start_server: StartServer, email: str
+    context: BrowserContext, server: RunningServer, email: str
 ) -> None:
-    server = start_server()
-    server.bkend("auth", "settings", "--set", "accessTokenTtlSeconds=2")
-    with sign_in_site(server) as address:
+    with (
+        untouched(server, accessTokenTtlSeconds=2) as short_lived,
+        sign_in_site(short_lived) as address,
+    ):
         tab = SignInPage(context, address)
         tab.sign_up(email)
         token = tab.calls("client.auth.getSession().then((tokens) => tokens.accessToken)")

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.sites import example_site
-from tests.conftest import StartServer
+from tests.directories import Preparing
 from tests.servers import RunningServer, free_port
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("name", ["sign-in", "files"])
-def test_the_page_says_so_and_tries_again(
-    context: BrowserContext, start_server: StartServer, name: str
-) -> None:
-    server = start_server(tables=None)
+@pytest.fixture
+def away(tmp_path: Path, prepare: Preparing) -> Iterator[RunningServer]:
+    """A server that is not there yet."""
+    server = prepare(tmp_path)
+    yield server
     server.stop()
-    config = {"API": server.url, "KEY": server.key, "PROVIDERS": {}}
-    with example_site(name, config) as address:
-        page = context.new_page()
+
+
+def test_the_pages_say_so_and_try_again(context: BrowserContext, away: RunningServer) -> None:
+    config = {"API": away.url, "KEY": away.key, "PROVIDERS": {}}
+    with example_site("sign-in", config) as sign_in, example_site("files", config) as files:
+        pages = [context.new_page(), context.new_page()]
         errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address)
-        alert = page.locator("#alert")
-        expect(alert).to_contain_text(f"The server at {server.url} cannot be reached.")
-        expect(page.locator("h1:visible")).to_have_count(0)
-        assert errors == []
-        server.start()
-        alert.get_by_role("button", name="Try again").click()
-        expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
-        expect(alert).to_be_hidden()
+        for page, address in zip(pages, (sign_in, files), strict=True):
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.goto(address)
+            alert = page.locator("#alert")
+            expect(alert).to_contain_text(f"The server at {away.url} cannot be reached.")
+            expect(page.locator("h1:visible")).to_have_count(0)
+            assert errors == []
+        away.start()
+        for page in pages:
+            alert = page.locator("#alert")
+            alert.get_by_role("button", name="Try again").click()
+            expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+            expect(alert).to_be_hidden()
 
 
 def test_the_page_of_posts_says_what_is_missing(

@@ -6,12 +6,18 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
-from tests.conftest import StartServer
+from bkend.cli import app
+from tests.conftest import TABLES
+from tests.directories import Preparing
+from tests.managing import manage
 from tests.servers import RunningServer, clean_environment
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -20,7 +26,13 @@ _BLOCK = re.compile(r"^```(sh run|yaml|js run|js)\n(.*?)^```", re.MULTILINE | re
 _SHELL = f"""set -euo pipefail
 bkend() {{ '{sys.executable}' -m bkend "$@"; }}"""
 
-PAGES = sorted(path for path in DOCS.rglob("*.md") if "```sh run" in path.read_text())
+
+def order(page: Path) -> tuple[bool, Path]:
+    """By name, but last what sets the server up, which happens once."""
+    return "/manage/v1/setup" in page.read_text(), page
+
+
+PAGES = sorted((path for path in DOCS.rglob("*.md") if "```sh run" in path.read_text()), key=order)
 
 
 def blocks(page: Path, kind: str) -> list[str]:
@@ -33,14 +45,49 @@ def declared_tables(page: Path) -> str | None:
     return next((text for text in blocks(page, "yaml") if text.startswith("version: 1")), None)
 
 
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, prepare: Preparing
+) -> Iterator[RunningServer]:
+    """One server for all pages."""
+    server = prepare(tmp_path_factory.mktemp("docs"))
+    server.start()
+    yield server
+    assert server.stop() == 0
+    assert "Traceback" not in server.log
+
+
+@pytest.fixture
+def fresh(running: RunningServer) -> RunningServer:
+    """The server with a project `app` as `bkend init` makes it, in which nothing has happened."""
+    manage(running, "DELETE", "/manage/v1/projects/app?confirm=app")
+    owner = running.made["organizationId"]
+    made = manage(running, "POST", "/manage/v1/projects", {"name": "app", "organizationId": owner})
+    keys = "/manage/v1/projects/app/environments/dev/api-keys"
+    secret = manage(running, "POST", keys, {"type": "secret", "name": "Default"})
+    names = {"publishableKey": made["apiKey"]["key"], "secretKey": secret["key"]}
+    return replace(running, made={**running.made, **names})
+
+
+def declare(server: RunningServer, tables: str, directory: Path) -> None:
+    """Bring the tables to what the YAML text declares, by the command, in this process."""
+    (directory / "bkend.yaml").write_text(tables)
+    done = CliRunner().invoke(
+        app,
+        ["apply", str(directory / "bkend.yaml"), "--env", "dev", "--server", server.url],
+        env={"BKEND_TOKEN": server.made["managementToken"]},
+    )
+    assert done.exit_code == 0, done.output
+
+
 def test_the_flagship_page_has_examples_that_run() -> None:
     assert DOCS / "guides" / "integrate.md" in PAGES
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_examples_run_in_order(page: Path, start_server: StartServer, tmp_path: Path) -> None:
-    declared = declared_tables(page)
-    server = start_server(tables=declared) if declared else start_server()
+def test_the_examples_run_in_order(page: Path, fresh: RunningServer, tmp_path: Path) -> None:
+    server = fresh
+    declare(server, declared_tables(page) or TABLES, tmp_path)
     steps = blocks(page, "sh run")
     script = f"{_SHELL}\n" + "\n".join(
         f"echo '# example {number}' >&2\n{step}" for number, step in enumerate(steps, start=1)
@@ -82,10 +129,11 @@ def run_module(text: str, server: RunningServer, directory: Path) -> None:
 
 
 def test_the_helper_to_copy_signs_up_creates_lists_and_survives_an_expired_token(
-    start_server: StartServer, tmp_path: Path
+    fresh: RunningServer, tmp_path: Path
 ) -> None:
     page = DOCS / "guides" / "integrate.md"
-    server = start_server(tables=declared_tables(page))
+    server = fresh
+    declare(server, declared_tables(page) or "", tmp_path)
     server.bkend("auth", "settings", "--set", "accessTokenTtlSeconds=1")
     helper = next(text for text in blocks(page, "js") if "function bkendFetch" in text)
     helper = helper.replace("http://127.0.0.1:8000", server.url).replace("pk_...", server.key)

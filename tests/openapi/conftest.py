@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ import requests
 from tests.auth.social.conftest import OidcProvider
 from tests.auth.social.conftest import oidc as oidc
 from tests.conftest import TABLES
+from tests.directories import Preparing
 from tests.openapi import apps_story, tenants_story
 from tests.openapi.asking import Asking
 from tests.openapi.world import World
@@ -34,13 +34,26 @@ def _database(request: pytest.FixtureRequest) -> str | None:
     return postgres.make()
 
 
-def _started(
-    directory: Any, path: str, database_url: str | None, tables: str = "", **environment: str
-) -> World:
-    server = RunningServer(directory, environment=environment, database_url=database_url)
-    server.init()
-    if tables:
-        server.apply(tables)
+@pytest.fixture(scope="module")
+def made(
+    tmp_path_factory: pytest.TempPathFactory, prepare: Preparing, request: pytest.FixtureRequest
+) -> Callable[..., RunningServer]:
+    """Make a server that is to be started: `made(name, tables, BKEND_…=…)`."""
+
+    def make(name: str, tables: str | None = None, **environment: str) -> RunningServer:
+        directory, database_url = tmp_path_factory.mktemp(name), _database(request)
+        if database_url is None:
+            return prepare(directory, tables, **environment)
+        server = RunningServer(directory, environment=environment, database_url=database_url)
+        server.init()
+        if tables:
+            server.apply(tables)
+        return server
+
+    return make
+
+
+def _started(server: RunningServer, path: str) -> World:
     server.start()
     document = requests.get(f"{server.url}{path}", timeout=30).json()
     return World(server, Asking(server.url, document))
@@ -53,12 +66,9 @@ def _end(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def tenants(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[World]:
+def tenants(made: Callable[..., RunningServer]) -> Iterator[World]:
     """The management API, every call of which has succeeded once."""
-    directory = tmp_path_factory.mktemp("tenants")
-    world = _started(directory, "/manage/v1/openapi.json", _database(request), **_TENANTS)
+    world = _started(made("tenants", **_TENANTS), "/manage/v1/openapi.json")
     try:
         tenants_story.tell(world)
         yield world
@@ -67,11 +77,9 @@ def tenants(
 
 
 @pytest.fixture(scope="module")
-def apps(
-    tmp_path_factory: pytest.TempPathFactory, oidc: OidcProvider, request: pytest.FixtureRequest
-) -> Iterator[World]:
+def apps(made: Callable[..., RunningServer], oidc: OidcProvider) -> Iterator[World]:
     """The fixed calls below `/v1`, every one of which has succeeded once."""
-    world = _started(tmp_path_factory.mktemp("apps"), "/openapi.json", _database(request), TABLES)
+    world = _started(made("apps", TABLES), "/openapi.json")
     try:
         apps_story.tell(world, oidc)
         yield world

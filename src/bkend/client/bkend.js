@@ -608,9 +608,16 @@ async function persistently(task, signal) {
       const delay = error.retryAfter === null ? growing : error.retryAfter * 1000;
       if (delay > LONGEST_DELAY_MS) throw error;
       signal.throwIfAborted();
-      await abortable(new Promise((wake) => setTimeout(wake, delay)), signal);
+      await rest(delay, signal);
     }
   }
+}
+
+/** Waits, and leaves no timer behind that would keep a process alive. */
+async function rest(ms, signal) {
+  let timer;
+  const over = new Promise((wake) => (timer = setTimeout(wake, ms)));
+  await abortable(over, signal).finally(() => clearTimeout(timer));
 }
 
 /** A controller that follows the given signals until it is aborted itself. */
@@ -780,7 +787,7 @@ class Upload {
         const { signal } = this.#options;
         if (signal?.aborted) await this.#drop();
         signal?.throwIfAborted();
-        throw error.code === "network/unreachable" ? await this.#explain(error) : error;
+        throw error;
       }
     });
   }
@@ -815,9 +822,13 @@ class Upload {
     return persistently(call, signal);
   }
 
-  #put(address, part, body, signal) {
+  async #put(address, part, body, signal) {
     const onSent = (bytes) => this.#progress.note(part, bytes);
-    return put(this.#api.http, address, { body, signal, onSent });
+    try {
+      return await put(this.#api.http, address, { body, signal, onSent });
+    } catch (error) {
+      throw error?.code === "network/unreachable" ? await this.#explain(error) : error;
+    }
   }
 
   async #whole() {

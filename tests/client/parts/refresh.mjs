@@ -166,7 +166,15 @@ describe("a 401 that no refresh would cure", () => {
 
 describe("a refused refresh", () => {
   test("signs out, once, and every waiting call gets the refresh's code", async () => {
-    const { client, http, storage, events } = await signedUp();
+    const { opened, open } = gate();
+    let refused = 0;
+    const untilAllWait = async (call) => {
+      if (isRefresh(call)) return void (await opened);
+      const answer = await fetch(call.url, call.init);
+      if (call.path === ME && (refused += 1) === 3) open();
+      return answer;
+    };
+    const { client, http, storage, events } = await signedUp({ intercept: untilAllWait });
     await endSession(storage);
     const outcomes = await Promise.allSettled(parallel(client, 3));
     for (const { reason } of outcomes) {

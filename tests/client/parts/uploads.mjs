@@ -156,9 +156,10 @@ describe("a small file", () => {
     await writeFile(place, "here today");
     const file = await openAsBlob(place);
     await rm(place);
-    const { client } = await signedUp();
+    const { client, http } = await signedUp();
     const failed = client.files.upload(file, { filename: "gone.txt" });
     await assert.rejects(failed, bkendError({ status: 0, code: "client/unreadable-file" }));
+    assert.equal(puts(http).length, 1);
   });
 
   test("that the server refuses is not tried again", async () => {
@@ -398,10 +399,12 @@ describe("giving up", () => {
       return new Response("{}", { status: 503, headers: { "Retry-After": "50" } });
     };
     const { client } = await signedUp({ intercept });
-    const started = Date.now();
+    const timers = () => process.getActiveResourcesInfo().filter((one) => one === "Timeout").length;
+    const [started, before] = [Date.now(), timers()];
     const upload = client.files.upload(fileOf("x"), { signal: giveUp.signal });
     await assert.rejects(upload, { message: "enough" });
     assert.ok(Date.now() - started < 20_000);
+    assert.equal(timers(), before, "nothing keeps the process alive");
   });
 });
 

@@ -63,8 +63,10 @@ async def test_a_copy_of_the_design_has_no_data(firm: Company) -> None:
     await owner.ok("POST", f"{BASE}/dev/tables", POSTS)
     await owner.ok("POST", f"{BASE}/dev/tables/posts/records", {"title": "x"})
     await owner.ok("PUT", f"{BASE}/dev/auth/settings", {"accessTokenTtlSeconds": 77})
-    google = {"clientId": "c", "clientSecret": "s"}
-    await owner.ok("PUT", f"{BASE}/dev/auth/providers/oauth/google", google)
+    client = {"clientId": "c", "clientSecret": "s"}
+    await owner.ok("PUT", f"{BASE}/dev/auth/providers/oauth/google", client)
+    own = {**client, "issuer": "https://id.acme.example"}
+    await owner.ok("PUT", f"{BASE}/dev/auth/providers/oauth/acme", own)
     made = await make(firm, "prod", copySchemaFrom="dev")
     assert made["status"] == "active"
     table = await owner.ok("GET", f"{BASE}/prod/tables/posts")
@@ -73,8 +75,11 @@ async def test_a_copy_of_the_design_has_no_data(firm: Company) -> None:
         assert table[name] == original[name]
     assert (table["documentCount"], original["documentCount"]) == (0, 1)
     assert (await owner.ok("GET", f"{BASE}/prod/auth/settings"))["accessTokenTtlSeconds"] == 77
-    copied = await owner.ok("GET", f"{BASE}/prod/auth/providers/oauth/google")
-    assert (copied["clientId"], copied["hasClientSecret"], copied["enabled"]) == ("c", False, False)
+    for name in ("google", "acme"):
+        copied = await owner.ok("GET", f"{BASE}/prod/auth/providers/oauth/{name}")
+        found = copied["clientId"], copied["hasClientSecret"], copied["enabled"]
+        assert found == ("c", False, False)
+    assert copied["issuer"] == "https://id.acme.example"
 
 
 async def test_copying_parts_to_another_environment(firm: Company) -> None:
