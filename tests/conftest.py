@@ -52,9 +52,8 @@ tables:
 StartServer = Callable[..., RunningServer]
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     _keep_files_in_memory()
-    _keep_compiled(config)
 
 
 def _keep_files_in_memory() -> None:
@@ -65,15 +64,6 @@ def _keep_files_in_memory() -> None:
     if shutil.disk_usage(_MEMORY).free > _ENOUGH:
         os.environ["TMPDIR"] = str(_MEMORY)
         tempfile.tempdir = None
-
-
-def _keep_compiled(config: pytest.Config) -> None:
-    """Who wants no compiled files beside the source gets them in a temporary directory: otherwise
-    every process that is started here would compile the server anew."""
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", "") and "PYTHONPYCACHEPREFIX" not in os.environ:
-        compiled = tempfile.mkdtemp(prefix="bkend-compiled-")
-        os.environ["PYTHONPYCACHEPREFIX"] = compiled
-        config.add_cleanup(lambda: shutil.rmtree(compiled, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

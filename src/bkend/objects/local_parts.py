@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from bkend.ids import uuid4
 from bkend.objects.interface import PartInfo, UnknownUpload, UploadInfo
+from bkend.objects.local_files import for_owner
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FOLDER = re.compile(rf"(?P<id>{_ID.pattern})\.[0-9a-f]{{16}}")
@@ -37,7 +38,8 @@ class PartFolders:
         for above in (self._root.parent, self._root):
             above.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(mode=0o700)
-        (folder / _KEY).write_text(key)
+        with open(folder / _KEY, "x", opener=for_owner) as file:
+            file.write(key)
         sync_folder(self._root)
         return upload_id
 
