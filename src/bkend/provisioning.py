@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-import orjson
 import structlog
 
 from bkend.auth.collections import AUTH_SETTINGS, USERS
@@ -22,13 +21,13 @@ from bkend.manage.environments import Environments
 from bkend.manage.recording import Report, Subject, reporting
 from bkend.manage.relay import Relay
 from bkend.objects.interface import Objects, UnknownUpload
-from bkend.store import Compare, Condition, Database, Find, Sort, Store, StoreError, all_of
+from bkend.store import Database, Store, StoreError
+from bkend.store.walk import documents
 from bkend.tables.models import TABLES
 from bkend.users.avatar_keys import avatar_folder
 
 log = structlog.get_logger("bkend.manage")
 
-_AT_ONCE = 500
 _COPIED = Subject(
     "environment_updated", (TABLES, AUTH_SETTINGS, PROVIDERS, TEMPLATES), "environment"
 )
@@ -162,31 +161,23 @@ class Provisioning:
         for prefix in (f"{environment['projectId']}/{name}/",):
             async for key in self._objects.keys(prefix):
                 await self._objects.delete(key)
-        async for upload in _rows(store, UPLOADS):
+        async for upload in _all(store, UPLOADS):
             if upload.get("uploadId"):
                 try:
                     await self._objects.abort_multipart(upload["s3Key"], upload["uploadId"])
                 except UnknownUpload:
                     pass
             await self._objects.delete(upload["s3Key"])
-        async for file in _rows(store, FILES):
+        async for file in _all(store, FILES):
             await self._objects.delete(file["s3Key"])
-        async for user in _rows(store, USERS):
+        async for user in _all(store, USERS):
             if user.get("avatarKey") or user.get("image"):
                 async for key in self._objects.keys(avatar_folder(name, user["id"])):
                     await self._objects.delete(key)
 
 
-async def _rows(store: Store, collection: str) -> Any:
-    """All documents of a collection, by id."""
-    if store.collection(collection) is None:
-        return
-    after: Condition = all_of()
-    while True:
-        query = Find(collection, after, (Sort(("id",)),), limit=_AT_ONCE)
-        documents = orjson.loads((await store.find(query)).items)
-        for document in documents:
+async def _all(store: Store, collection: str) -> AsyncIterator[dict[str, Any]]:
+    """All documents of a collection, which a half-made environment may lack."""
+    if store.collection(collection) is not None:
+        async for document in documents(store, collection):
             yield document
-        if len(documents) < _AT_ONCE:
-            return
-        after = Compare(("id",), "gt", documents[-1]["id"])

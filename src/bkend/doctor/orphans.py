@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import orjson
 
@@ -26,10 +26,9 @@ from bkend.store import (
     Condition,
     Find,
     OneOf,
-    Sort,
     Store,
-    all_of,
 )
+from bkend.store.walk import documents
 from bkend.users.avatar_keys import AREA, parse_key
 
 Kind: TypeAlias = Literal["object", "parts", "file", "upload", "avatar"]
@@ -40,7 +39,7 @@ SETTLED_MS = 60 * 60 * 1000
 """Younger objects are never orphans: somebody may just be about to use them."""
 _LISTED = 1000
 _LOOKED_UP = 200
-_PAGE = 500
+_STEP = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +180,10 @@ class Search:
         for kind, collection, name, where in held:
             total = await store.count(collection, where)
             done = 0
-            async for row in _rows(store, collection, where):
+            async for row in documents(store, collection, where):
                 done += 1
                 found.rows += 1
-                if done % _PAGE == 0 or done == total:
+                if done % _STEP == 0 or done == total:
                     self._told(f"{collection} of {place.name}", done, total)
                 key = row[name]
                 if key not in keys and await self._objects.head(key) is None:
@@ -198,21 +197,3 @@ async def keys_in_use(store: Store, keys: Sequence[str]) -> set[str]:
         query = Find(collection, OneOf((name,), tuple(keys)), limit=len(keys))
         found |= {row[name] for row in orjson.loads((await store.find(query)).items)}
     return found
-
-
-async def _rows(store: Store, collection: str, where: Condition) -> AsyncIterator[dict[str, Any]]:
-    last: Condition = ALWAYS
-    while True:
-        query = Find(
-            collection,
-            all_of(where, last),
-            sort=(Sort(("id",)),),
-            descending=False,
-            limit=_PAGE,
-        )
-        rows = orjson.loads((await store.find(query)).items)
-        for row in rows:
-            yield row
-        if len(rows) < _PAGE:
-            return
-        last = Compare(("id",), "gt", rows[-1]["id"])

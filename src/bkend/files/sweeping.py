@@ -9,34 +9,29 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import orjson
-
 from bkend.clock import Clock
 from bkend.files.collections import UPLOADS
 from bkend.objects.interface import Objects, UnknownUpload
 from bkend.store import (
-    ALWAYS,
     Compare,
     Condition,
     Conflict,
     Delete,
     Equals,
-    Find,
     Missing,
     Operation,
-    Sort,
     Store,
     Update,
     all_of,
 )
 from bkend.store.documents import format_time, parse_time
+from bkend.store.walk import documents
 
 PENDING_MS = 24 * 60 * 60 * 1000
 PARTS_MS = 7 * 24 * 60 * 60 * 1000
 MOST_AT_ONCE = 1000
 """So many intents of each kind are looked at by one sweep; the next one goes on."""
 _PAGE = 100
-_BY_ID = (Sort(("id",)),)
 
 
 class Sweeping:
@@ -70,15 +65,12 @@ class Sweeping:
 
     async def _found(self, where: Condition) -> AsyncIterator[dict[str, Any]]:
         """The matching intents; those that stay are passed over."""
-        last: Condition = ALWAYS
-        for _ in range(MOST_AT_ONCE // _PAGE):
-            query = Find(UPLOADS, all_of(where, last), sort=_BY_ID, descending=False, limit=_PAGE)
-            documents = orjson.loads((await self._store.find(query)).items)
-            for document in documents:
-                yield document
-            if len(documents) < _PAGE:
+        left = MOST_AT_ONCE
+        async for document in documents(self._store, UPLOADS, where, size=_PAGE):
+            yield document
+            left -= 1
+            if not left:
                 return
-            last = Compare(("id",), "gt", documents[-1]["id"])
 
     async def _last_part(self, document: dict[str, Any]) -> int:
         """When something was last done for the upload, in ms."""

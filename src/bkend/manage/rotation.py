@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import structlog
 
 from bkend.manage.control import ENVIRONMENTS
@@ -17,15 +16,11 @@ from bkend.store import (
     Conflict,
     Database,
     Equals,
-    Find,
     Missing,
-    Sort,
     Store,
     Update,
-    all_of,
 )
-
-_AT_ONCE = 200
+from bkend.store.walk import documents
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +64,7 @@ class SealedValues:
         """
         resealed = unopened = 0
         async for store, field in self._places():
-            async for document in _documents(store, field):
+            async for document in documents(store, field.collection, _has(field)):
                 try:
                     resealed += await self._renew(store, field, document)
                 except Unsealable:
@@ -87,7 +82,7 @@ class SealedValues:
         """Remove what cannot be opened, each in the way of its part; how many there were."""
         lost = 0
         async for store, field in self._places():
-            async for document in _documents(store, field):
+            async for document in documents(store, field.collection, _has(field)):
                 try:
                     self._sealer.unseal(field.purpose(document), document[field.field])
                 except Unsealable:
@@ -100,7 +95,7 @@ class SealedValues:
 
     async def stores(self) -> AsyncIterator[Store]:
         """The store of every environment."""
-        async for document in _pages(self._database.control, ENVIRONMENTS, None):
+        async for document in documents(self._database.control, ENVIRONMENTS):
             yield await self._database.environment(document["id"])
 
     async def _places(self) -> AsyncIterator[tuple[Store, SealedField]]:
@@ -127,24 +122,3 @@ class SealedValues:
 
 def _has(field: SealedField) -> Condition:
     return Compare((field.field,), "gt", "")
-
-
-def _documents(store: Store, field: SealedField) -> AsyncIterator[dict[str, Any]]:
-    return _pages(store, field.collection, _has(field))
-
-
-async def _pages(
-    store: Store, collection: str, where: Condition | None
-) -> AsyncIterator[dict[str, Any]]:
-    """Every document, in the order of their ids, whatever is changed between the pages."""
-    last = ""
-    while True:
-        after = Compare(("id",), "gt", last)
-        condition = after if where is None else all_of(after, where)
-        query = Find(collection, condition, sort=(Sort(("id",)),), limit=_AT_ONCE)
-        documents = orjson.loads((await store.find(query)).items)
-        for document in documents:
-            yield document
-        if len(documents) < _AT_ONCE:
-            return
-        last = documents[-1]["id"]

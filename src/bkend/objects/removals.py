@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
 import structlog
 
 from bkend.clock import Clock
@@ -17,20 +16,17 @@ from bkend.ids import uuid4
 from bkend.objects.collections import KEPT_BY, OBJECT_REMOVALS
 from bkend.objects.interface import InvalidKey, Objects
 from bkend.store import (
-    ALWAYS,
     Compare,
-    Condition,
     Delete,
     Equals,
     Find,
     Insert,
     Missing,
-    Sort,
     Store,
     StoreError,
-    all_of,
 )
 from bkend.store.documents import format_time
+from bkend.store.walk import documents
 
 MOST_AT_ONCE = 10_000
 """So many objects are removed by one sweep; the next one goes on."""
@@ -74,23 +70,10 @@ class Removals:
         """
         settled = format_time(self._clock.now_ms() - _SETTLED_MS)
         old, left = Compare(("createdAt",), "lte", settled), MOST_AT_ONCE
-        last: Condition = ALWAYS
-        while left > 0:
-            query = Find(
-                OBJECT_REMOVALS,
-                all_of(old, last),
-                sort=(Sort(("id",)),),
-                descending=False,
-                limit=_PAGE,
-            )
-            found = orjson.loads((await self._store.find(query)).items)
-            if not found:
+        async for removal in documents(self._store, OBJECT_REMOVALS, old, size=_PAGE):
+            left -= max(1, await self._remove(removal["id"], removal, left))
+            if left <= 0:
                 return
-            for removal in found:
-                left -= max(1, await self._remove(removal["id"], removal, left))
-                if left <= 0:
-                    return
-            last = Compare(("id",), "gt", found[-1]["id"])
 
     async def _remove(self, id: str, named: Mapping[str, Any], most: int) -> int:
         """Remove at most so many objects, and forget the removal if these were all; how many."""

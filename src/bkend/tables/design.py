@@ -13,22 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
-import orjson
-
 from bkend.store import (
     Check,
-    Compare,
     Conflict,
     Exists,
-    Find,
     Missing,
     OneOf,
     Operation,
-    Sort,
     Store,
     Update,
     all_of,
 )
+from bkend.store.walk import anew, pages
 from bkend.tables.errors import (
     InvalidIndex,
     InvalidSchema,
@@ -55,7 +51,6 @@ from bkend.tables.versions import Kind, Version, current_version, find_version
 
 _ATTEMPTS = 20
 _LONGEST_PAUSE_MS = 50
-_BATCH = 500
 _PART_FIELDS = {
     "permissions": "permissions",
     "expressionPermissions": "expression_permissions",
@@ -225,18 +220,22 @@ class Design:
         """Put the defaults of these columns into every row that lacks them; times stay."""
         columns = table.schema["properties"]
         defaults = {n: columns[n]["default"] for n in names if "default" in columns.get(n, {})}
-        last = ""
-        while defaults:
-            later = Compare(("id",), "gt", last)
-            query = Find(table.collection, later, (Sort(("id",)),), limit=_BATCH)
-            rows = orjson.loads((await self._store.find(query)).items)
-            if not rows:
-                return
-            try:
-                await self._store.commit(_filling(table.collection, rows, defaults))
-            except (Conflict, Missing):
-                continue  # a row was written or deleted meanwhile; look again
-            last = rows[-1]["id"]
+        if not defaults:
+            return
+        async for page in pages(self._store, table.collection):
+            rows = page
+            while not await self._filled(table, rows, defaults):
+                rows = await anew(self._store, table.collection, rows)
+
+    async def _filled(
+        self, table: Table, rows: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]
+    ) -> bool:
+        """Fill these rows; False when one of them was written or deleted meanwhile."""
+        try:
+            await self._store.commit(_filling(table.collection, rows, defaults))
+        except (Conflict, Missing):
+            return False
+        return True
 
 
 def _filling(

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from bkend.store import Compare, Find, Sort, Store
+from bkend.store import Store
+from bkend.store.walk import documents
 
-_BATCH = 500
 _MOST_ROWS = 200_000
 _MOST_SAMPLES = 5
 _LONGEST_VALUE = 100
@@ -24,16 +24,13 @@ async def find_duplicates(
     """
     seen: dict[bytes, int] = {}
     paths = [path.split(".") for path in fields]
-    last, left = "", _MOST_ROWS
-    while left > 0:
-        later = Find(collection, Compare(("id",), "gt", last), (Sort(("id",)),), limit=_BATCH)
-        rows: list[dict[str, Any]] = orjson.loads((await store.find(later)).items)
-        if not rows:
+    left = _MOST_ROWS
+    async for row in documents(store, collection):
+        key = orjson.dumps([_value(row, path) for path in paths], option=orjson.OPT_SORT_KEYS)
+        seen[key] = seen.get(key, 0) + 1
+        left -= 1
+        if not left:
             break
-        for row in rows:
-            key = orjson.dumps([_value(row, path) for path in paths], option=orjson.OPT_SORT_KEYS)
-            seen[key] = seen.get(key, 0) + 1
-        last, left = rows[-1]["id"], left - len(rows)
     nothing = orjson.dumps([None] * len(paths))
     found = [(key, count) for key, count in seen.items() if count > 1 and key != nothing]
     if not found and seen.get(nothing, 0) > 1:

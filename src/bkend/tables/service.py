@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
@@ -14,7 +14,6 @@ from bkend.store import (
     ALWAYS,
     Check,
     Collection,
-    Compare,
     Conflict,
     Delete,
     DeleteWhere,
@@ -26,12 +25,12 @@ from bkend.store import (
     Insert,
     Missing,
     Operation,
-    Sort,
     Store,
     Update,
     all_of,
     any_of,
 )
+from bkend.store.walk import anew, pages
 from bkend.tables.duplicates import find_duplicates
 from bkend.tables.errors import (
     DuplicateValue,
@@ -58,8 +57,6 @@ from bkend.tables.view import View
 
 Erased: TypeAlias = Callable[[int], None]
 """Told how many rows have been gone through so far."""
-
-_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,27 +302,29 @@ class Tables:
         self, table: Table, columns: Sequence[str], erased: Erased | None = None
     ) -> None:
         """Remove the columns' values from every row; `updatedAt` stays."""
-        last, done = "", 0
-        while True:
-            later = Find(
-                table.collection, Compare(("id",), "gt", last), (Sort(("id",)),), limit=_BATCH
-            )
-            rows = orjson.loads((await self._store.find(later)).items)
-            if not rows:
-                return
-            try:
-                await self._store.commit(
-                    [
-                        Update(table.collection, row["id"], unset=tuple(columns))
-                        for row in rows
-                        if any(column in row for column in columns)
-                    ]
-                )
-            except Missing:
-                continue  # a row was deleted meanwhile; look again
-            last, done = rows[-1]["id"], done + len(rows)
+        done = 0
+        async for page in pages(self._store, table.collection):
+            rows = page
+            while not await self._erased(table, columns, rows):
+                rows = await anew(self._store, table.collection, rows)
+            done += len(page)
             if erased:
                 erased(done)
+
+    async def _erased(
+        self, table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    ) -> bool:
+        """Remove the columns from these rows; False when one of them was deleted meanwhile."""
+        changes = [
+            Update(table.collection, row["id"], unset=tuple(columns))
+            for row in rows
+            if any(column in row for column in columns)
+        ]
+        try:
+            await self._store.commit(changes)
+        except Missing:
+            return False
+        return True
 
     async def delete(self, table: Table) -> None:
         """Drop the table with its rows, indexes and history, for good. Raises TableNotFound."""

@@ -7,10 +7,9 @@ import io
 from collections.abc import AsyncIterator
 from typing import Any
 
-import orjson
-
-from bkend.store import Compare, Find, Sort, Store
+from bkend.store import Store
 from bkend.store.documents import SYSTEM_FIELDS, wire_json
+from bkend.store.walk import pages
 from bkend.tables.models import Table
 
 FORMATS = {
@@ -18,7 +17,6 @@ FORMATS = {
     "ndjson": "application/x-ndjson; charset=utf-8",
     "csv": "text/csv; charset=utf-8",
 }
-_BATCH = 500
 
 
 async def export_rows(store: Store, table: Table, form: str) -> AsyncIterator[bytes]:
@@ -26,34 +24,23 @@ async def export_rows(store: Store, table: Table, form: str) -> AsyncIterator[by
     if form == "csv":
         columns = await _columns(store, table)
         yield _csv_line(columns)
-        async for rows in _batches(store, table):
+        async for rows in pages(store, table.collection):
             yield b"".join(_csv_line([_cell(row.get(name)) for name in columns]) for row in rows)
     elif form == "ndjson":
-        async for rows in _batches(store, table):
+        async for rows in pages(store, table.collection):
             yield b"".join(wire_json(row) + b"\n" for row in rows)
     else:
         before = b"["
-        async for rows in _batches(store, table):
+        async for rows in pages(store, table.collection):
             yield before + b",".join(wire_json(row) for row in rows)
             before = b","
         yield b"]" if before == b"," else b"[]"
 
 
-async def _batches(store: Store, table: Table) -> AsyncIterator[list[dict[str, Any]]]:
-    last = ""
-    while True:
-        later = Find(table.collection, Compare(("id",), "gt", last), (Sort(("id",)),), limit=_BATCH)
-        rows: list[dict[str, Any]] = orjson.loads((await store.find(later)).items)
-        if not rows:
-            return
-        yield rows
-        last = rows[-1]["id"]
-
-
 async def _columns(store: Store, table: Table) -> list[str]:
     """`id`, declared columns, those that only rows have, then the other system fields."""
     names = dict.fromkeys(table.schema["properties"])
-    async for rows in _batches(store, table):
+    async for rows in pages(store, table.collection):
         for row in rows:
             names.update(dict.fromkeys(row))
     own = [name for name in names if name not in SYSTEM_FIELDS]
