@@ -43,7 +43,12 @@ def build_app(core: Core, logs: RecentLogs | None = None) -> Application:
     def load_fixed() -> AsgiApp:
         from bkend.fixed import build_fixed
 
-        return build_fixed(core, metrics, me, logs or RecentLogs())
+        return build_fixed(core, metrics, me)
+
+    def load_management() -> AsgiApp:
+        from bkend.management import build_management
+
+        return build_management(core, metrics, logs or RecentLogs())
 
     return Application(
         gate=gate,
@@ -53,6 +58,7 @@ def build_app(core: Core, logs: RecentLogs | None = None) -> Application:
         raw=partial(handle_raw, core),
         kept_image=partial(kept_image, core),
         fixed=Later(load_fixed),
+        management=Later(load_management),
         database=core.database,
         metrics=metrics,
         clock=core.clock,

@@ -33,6 +33,7 @@ _BACKLOG = 1024
 _HOUSEKEEPING_SECONDS = 3600
 _FIRST_HOUSEKEEPING_SECONDS = 1
 _LOADING_AFTER_SECONDS = 0.1
+_MANAGEMENT_AFTER_SECONDS = 2  # apps come first
 
 
 class AddressInUse(Exception):
@@ -117,6 +118,8 @@ async def _load_the_rest(app: Application) -> None:
     """Once the port is open, load the endpoints that are not needed for the first answers."""
     await asyncio.sleep(_LOADING_AFTER_SECONDS)
     await app.prepare()
+    await asyncio.sleep(_MANAGEMENT_AFTER_SECONDS)
+    await app.prepare_management()
     starting.done()
 
 

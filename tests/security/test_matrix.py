@@ -91,8 +91,10 @@ def routes_of(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 async def test_no_route_is_missing_from_the_matrix(tmp_path: Path) -> None:
     async with in_process(tmp_path / "data") as opened:
-        fixed: Any = await opened.app._fixed.loaded()
-        served = set(routes_of(fixed.router.routes))
+        served: set[tuple[str, str]] = set()
+        for later in (opened.app._fixed, opened.app._management):
+            endpoints: Any = await later.loaded()
+            served |= set(routes_of(endpoints.router.routes))
     served |= {(method, path) for method in _COLLECTION_METHODS for path in (ROWS, SHORT_ROWS)}
     served |= {(method, path) for method in _RECORD_METHODS for path in (ROW, SHORT_ROW)}
     served |= {

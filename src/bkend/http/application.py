@@ -62,6 +62,7 @@ ALIVE = b'{"status":"ok"}'
 FIXED_WORDS = frozenset(
     {"auth", "users", "files", "data", "health", "docs", "mcp", "img", "cdn", "storage"}
 )
+_MANAGEMENT = ("/manage/", "/console")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("bkend.http")
@@ -80,6 +81,7 @@ class Application:
         raw: Callable[[Exchange], Sending],
         kept_image: Callable[[Exchange], tuple[Headers, bytes] | None],
         fixed: Later,
+        management: Later,
         database: Database,
         metrics: Metrics,
         clock: Clock,
@@ -93,6 +95,7 @@ class Application:
         self._raw = raw
         self._kept_image = kept_image
         self._fixed = fixed
+        self._management = management
         self._database = database
         self._metrics = metrics
         self._trusted = trusted_proxies
@@ -101,8 +104,12 @@ class Application:
         self._numbers = count(clock.now_ms() & 0xFFFFFF)
 
     async def prepare(self) -> None:
-        """Load what the first request to a fixed endpoint would have to wait for."""
+        """Load what the first request to a fixed endpoint of apps would have to wait for."""
         await self._fixed.loaded()
+
+    async def prepare_management(self) -> None:
+        """The same for the management API and the console."""
+        await self._management.loaded()
 
     async def finish(self) -> None:
         """Wait for the small tasks that no answer waited for."""
@@ -238,8 +245,9 @@ class Application:
         if exchange.path.startswith("/v1/"):
             scope["headers"] = _as_json(scope["headers"])
         answer = FixedAnswer(exchange)
+        endpoints = self._management if exchange.path.startswith(_MANAGEMENT) else self._fixed
         try:
-            await self._fixed(scope, exchange.receive, answer.send)
+            await endpoints(scope, exchange.receive, answer.send)
         finally:
             begin_report(None)  # what was said of this request is not said of a later one
             exchange.route = getattr(scope.get("route"), "path", "unmatched")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi.responses import Response
-from starlette.routing import Match
 
 from bkend import __version__
 from bkend.http.dependencies import ErrorBody
@@ -86,14 +85,3 @@ routes: list[Any] = [
     Route("/manage/v1/openapi.json", show_openapi, methods=["GET"], include_in_schema=False),
 ]
 """Every route of the management API."""
-
-
-def allowed_methods(path: str) -> set[str]:
-    """Every method that some route of the management API offers on a path."""
-    scope = {"type": "http", "path": path, "method": "", "root_path": "", "headers": []}
-    return {
-        method
-        for route in routes
-        if route.matches(scope)[0] is not Match.NONE
-        for method in route.methods
-    }
