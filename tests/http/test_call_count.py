@@ -52,18 +52,18 @@ def test_a_restart_forgets_no_call(start_server: StartServer) -> None:
 
 @pytest.fixture
 def pair(postgres_server: Postgres, tmp_path: Path) -> Iterator[RunningServer]:
-    """Two processes on one database."""
+    """Two processes on one database, which know of the limit when they begin."""
     server = RunningServer(
         tmp_path, environment={"BKEND_WORKERS": "2"}, database_url=postgres_server.make()
     )
     server.init()
+    set_project(server, settings={"apiCallLimit": LIMIT})
     server.start()
     yield server
     server.stop()
 
 
 def test_several_processes_learn_what_the_others_have_counted(pair: RunningServer) -> None:
-    set_project(pair, settings={"apiCallLimit": LIMIT})
     answered = refused = 0
     until = time.monotonic() + SECONDS
     while refused < 20:  # in a row: both processes know
