@@ -28,7 +28,7 @@ from bkend.settings import Settings
 
 PROJECTS, ENVIRONMENTS = 200, ("staging", "prod")
 """Besides `dev`, which every project has."""
-MOST_MB_EACH = 3.0
+MOST_MB_EACH = 1.5
 _CHECKPOINTS = 6
 
 

@@ -13,5 +13,5 @@ def test_a_server_killed_under_load_keeps_all_it_acknowledged() -> None:
     assert report.kills == KILLS
     assert report.integrity_checks == KILLS // 5 + 1
     assert report.acknowledged_writes > 10 * KILLS
-    assert report.acknowledged_users > KILLS // 2
+    assert report.acknowledged_users >= KILLS // 2
     assert report.unanswered > KILLS  # it was under load each time

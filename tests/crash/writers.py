@@ -29,6 +29,7 @@ class Writers:
         self._records = records
         self._users = users
         self.first_answer = asyncio.Event()
+        self.first_sign_up = asyncio.Event()
 
     async def run(self, round: str) -> None:
         """Write from many connections; returns when every one has broken."""
@@ -84,6 +85,7 @@ class Writers:
             self._users.send(1, email)
             await self._ask(client, "POST", "/v1/auth/email/signup", 201, body)
             self._users.acknowledge(1, email)
+            self.first_sign_up.set()
 
     async def _ask(
         self, client: httpx.AsyncClient, method: str, path: str, expected: int, body: Any = None

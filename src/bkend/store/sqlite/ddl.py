@@ -96,11 +96,12 @@ def complete(connection: apsw.Connection, collections: Iterable[Physical]) -> No
         wanted = {name: odd_class(path) for path, name in physical.indexed_paths.items()}
         held = present.get(physical.table, set())
         for name in held - wanted.keys():
-            connection.execute(f"DROP INDEX {name}")
+            _alter(connection, f"DROP INDEX {name}")
         for name in wanted.keys() - held:
             odd = wanted[name]
-            connection.execute(
-                f"CREATE INDEX {name} ON {physical.table}({odd}) WHERE {odd} IS NOT NULL"
+            _alter(
+                connection,
+                f"CREATE INDEX {name} ON {physical.table}({odd}) WHERE {odd} IS NOT NULL",
             )
 
 
@@ -141,17 +142,23 @@ def drop(connection: apsw.Connection, name: str) -> None:
         return
     connection.execute("DELETE FROM bkend_indexes WHERE collection=?", (row[0],))
     connection.execute("DELETE FROM bkend_collections WHERE number=?", (row[0],))
-    connection.execute(f"DROP TABLE c{row[0]}")
+    _alter(connection, f"DROP TABLE c{row[0]}")
+
+
+def _alter(connection: apsw.Connection, statement: str) -> None:
+    """Carry out a statement that is never repeated: it is not to be kept for the next time."""
+    connection.execute(statement, can_cache=False)
 
 
 def _create_table(connection: apsw.Connection, table: str) -> None:
-    connection.execute(
+    _alter(
+        connection,
         f"CREATE TABLE {table}(id TEXT NOT NULL PRIMARY KEY, created_by TEXT NOT NULL,"
-        f" created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, doc TEXT NOT NULL)"
+        f" created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, doc TEXT NOT NULL)",
     )
-    connection.execute(f"CREATE INDEX {table}_created ON {table}(created_at,id)")
-    connection.execute(f"CREATE INDEX {table}_updated ON {table}(updated_at,id)")
-    connection.execute(f"CREATE INDEX {table}_owner ON {table}(created_by,created_at,id)")
+    _alter(connection, f"CREATE INDEX {table}_created ON {table}(created_at,id)")
+    _alter(connection, f"CREATE INDEX {table}_updated ON {table}(updated_at,id)")
+    _alter(connection, f"CREATE INDEX {table}_owner ON {table}(created_by,created_at,id)")
 
 
 def _create_index(connection: apsw.Connection, collection: str, number: int, index: Index) -> None:
@@ -175,7 +182,7 @@ def _create_index(connection: apsw.Connection, collection: str, number: int, ind
         keys.append(f"created_at {last}")
     if "id" not in named:
         keys.append(f"id {last}")
-    connection.execute(f"CREATE INDEX {name} ON {table}({','.join(keys)})")
+    _alter(connection, f"CREATE INDEX {name} ON {table}({','.join(keys)})")
     if index.unique:
         _create_unique(connection, collection, table, name, index, paths)
 
@@ -207,14 +214,14 @@ def _create_unique(
     if index.sparse:
         where = " WHERE " + " OR ".join(f"{extract(path)} IS NOT NULL" for path in paths)
     try:
-        connection.execute(f"CREATE UNIQUE INDEX {name}_uq ON {table}({','.join(keys)}){where}")
+        _alter(connection, f"CREATE UNIQUE INDEX {name}_uq ON {table}({','.join(keys)}){where}")
     except apsw.ConstraintError as error:
         raise Duplicate(collection, tuple(path for path, _ in index.fields)) from error
 
 
 def _drop_index(connection: apsw.Connection, table: str, number: int) -> None:
     for suffix in ("", "_uq"):
-        connection.execute(f"DROP INDEX IF EXISTS {table}_i{number}{suffix}")
+        _alter(connection, f"DROP INDEX IF EXISTS {table}_i{number}{suffix}")
     connection.execute("DELETE FROM bkend_indexes WHERE number=?", (number,))
 
 

@@ -217,6 +217,8 @@ class SqliteStore:
             self._writing = loaded
 
         await self._writer.submit(run)
+        # The pages that were written would stay in memory, half a megabyte of a new environment.
+        await self._writer.submit(_let_pages_go)
 
     async def drop(self, collection: str) -> None:
         def run(connection: apsw.Connection, changes: Changes) -> None:
@@ -354,6 +356,10 @@ def _prepare(connection: apsw.Connection, path: Path) -> Planners:
     except apsw.Error as error:
         raise refused(error, path) from error
     return loaded
+
+
+def _let_pages_go(connection: apsw.Connection, changes: Changes) -> None:
+    connection.execute("PRAGMA shrink_memory")
 
 
 def _load(connection: apsw.Connection) -> Planners:
