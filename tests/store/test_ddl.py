@@ -120,6 +120,15 @@ async def test_a_unique_index_over_duplicates_is_refused_and_changes_nothing(
     assert await find_ids(store, Equals(("v",), 1)) == ["a", "b", "c"]
 
 
+async def test_definitions_leave_little_in_memory(store: SqliteStore) -> None:
+    def kept(connection: apsw.Connection, changes: Any) -> int:
+        kinds = (apsw.SQLITE_DBSTATUS_CACHE_USED, apsw.SQLITE_DBSTATUS_STMT_USED)
+        return sum(connection.status(kind)[0] for kind in kinds)
+
+    await store.define(*(Collection(f"c{n}", (BY_V,)) for n in range(20)))
+    assert await store._writer.submit(kept) < 100_000
+
+
 async def test_a_failed_definition_does_not_disturb_commits_next_to_it(store: SqliteStore) -> None:
     await store.commit([insert("a", {"v": 1}), insert("b", {"v": 1})])
     outcomes = await asyncio.gather(
